@@ -1,0 +1,1 @@
+//! The ABCI server and adapter.

@@ -1,0 +1,1 @@
+//! Names of logs and metrics in one place; never influences state.
