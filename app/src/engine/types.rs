@@ -71,6 +71,64 @@ pub enum CheckKind {
     Recheck,
 }
 
+/// A transaction to check.
+#[derive(Clone, Debug)]
+pub struct CheckRequest {
+    pub tx: Bytes,
+    pub kind: CheckKind,
+}
+
+/// The answer to a proposal of somebody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProposalVerdict {
+    Accept,
+    /// Vote nil; the reason goes to the log.
+    Reject(String),
+}
+
+/// A snapshot as peers tell each other of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub height: Height,
+    pub format: u32,
+    /// How many parts it has.
+    pub chunks: u32,
+    /// Names the snapshot; equal on all nodes.
+    pub hash: Bytes,
+    /// What the application needs to check the parts, at most 4 MB.
+    pub metadata: Bytes,
+}
+
+/// The answer to a snapshot offered by a peer. The reasons go to the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfferVerdict {
+    Accept,
+    /// Give state sync up altogether.
+    Abort(String),
+    /// Not this one, another may do.
+    Reject(String),
+    /// None of this format.
+    RejectFormat(String),
+    /// None of these peers.
+    RejectSender(String),
+}
+
+/// The answer to a part of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChunkVerdict {
+    Accept,
+    /// Fetch these parts again and take nothing more from these peers.
+    Retry {
+        reason: String,
+        refetch: Vec<u32>,
+        reject_senders: Vec<String>,
+    },
+    /// The parts do not give what was promised: another snapshot.
+    RejectSnapshot(String),
+    /// Give state sync up altogether.
+    Abort(String),
+}
+
 /// A proposal, made by ourselves or received.
 #[derive(Clone, Debug)]
 pub struct Proposal {
