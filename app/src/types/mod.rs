@@ -1,6 +1,7 @@
-//! Small values without state: numbers, addresses, particles, coins, decimals.
+//! Small values without state: numbers, addresses, particles and their content, coins, decimals.
 
 pub mod address;
+pub mod cid;
 pub mod coin;
 pub mod decimal;
 pub mod number;
