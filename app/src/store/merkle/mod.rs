@@ -1,1 +1,18 @@
-//! Merkle trees.
+//! Merkle structures over state that lives in memory: key-value trees, logs, the rank tree, and
+//! the app hash over all of them.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`tree`] | persistent AVL tree of keys and values, hashed as Cosmos IAVL |
+//! | [`export`] | a tree as a sequence of nodes, and back, verified |
+//!
+//! Invariants: a clone of any structure costs (almost) nothing and is a snapshot; the hash of a
+//! structure is a function of the sequence of changes it went through, never of threads or
+//! addresses. Deliberately absent: disk, locks, interior mutability, heights.
+
+pub mod export;
+pub mod hash;
+mod node;
+pub mod tree;
+
+pub use tree::Tree;
