@@ -1,1 +1,24 @@
-//! Rank.
+//! Token-weighted PageRank in integers: a graph that only grows, stakes that change, a round in,
+//! codes out. Numbers in, numbers out: this crate knows no chain, no addresses, no storage.
+//!
+//! - [`code`]: the rank state of one particle, a mantissa and a shift packed in 32 bits.
+//! - [`cpu`]: **the definition**, plain and slow; every engine gives its bits.
+//! - [`Graph`]: the engine a node runs. Same bits for any number of threads and any strategy.
+//!
+//! Deliberately absent: floats, randomness, and clocks but for the durations in [`Timing`], which
+//! a caller may log and nothing here reads. The equality of definition and engines is tested in
+//! `tests/vectors.rs` (known answers) and `tests/engines.rs` (random histories).
+
+pub mod code;
+pub mod cpu;
+mod error;
+mod graph;
+mod input;
+mod output;
+mod pull;
+
+pub use code::{hold_stake, starting_codes, value};
+pub use error::Error;
+pub use graph::Graph;
+pub use input::{base_shift, Link, Parameters};
+pub use output::{Outcome, Timing};
