@@ -1,1 +1,105 @@
-//! The commands.
+//! The commands of `cyberd`, one file per group: parse, call, print. No rules live here.
+
+pub mod context;
+mod keys;
+pub mod output;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+use crate::client::{Exit, Failure};
+use clap::{CommandFactory, Parser};
+use context::{Context, Global};
+use output::{Answer, Format};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "Exit codes:
+  0 done              1 error             2 wrong usage
+  3 refused by the node (nothing changed)  4 key or password
+  5 node not reachable  6 in a block, but failed
+  7 outcome unknown (the transaction's hash is printed)";
+
+/// A knowledge graph chain: signed cyberlinks in, ranked answers out
+#[derive(Debug, Parser)]
+#[command(name = "cyberd", version, after_help = EXIT_CODES, infer_subcommands = false)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Keys(keys::Keys),
+    /// Show the version of this program
+    #[command(after_help = "Example:\n  cyberd version --output json")]
+    Version,
+    Completions(version::Completions),
+}
+
+/// The whole program: arguments in, exit code out.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(run(arguments).code())
+}
+
+fn run(arguments: Vec<OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error, asks_for_json(&arguments)),
+    };
+    let format = cli.global.output;
+    let result = Context::new(&cli.global).and_then(|context| dispatch(&context, cli.command));
+    match result {
+        Ok(answer) => {
+            output::show(format, &answer);
+            Exit::Done
+        }
+        Err(failure) => {
+            output::show_failure(format, &failure);
+            failure.exit
+        }
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
+    match command {
+        Command::Keys(keys) => keys::run(context, keys),
+        Command::Version => Ok(version::version()),
+        Command::Completions(completions) => Ok(version::completions(&completions, Cli::command())),
+    }
+}
+
+/// Help and version are answers; the rest is a usage failure in the form that was asked for.
+fn not_parsed(error: &clap::Error, json: bool) -> Exit {
+    if error.use_stderr() && json {
+        let failure = usage_failure(error);
+        output::show_failure(Format::Json, &failure);
+        return failure.exit;
+    }
+    let _ = error.print();
+    if error.use_stderr() {
+        return Exit::Usage;
+    }
+    Exit::Done
+}
+
+fn usage_failure(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let text = text.trim().trim_start_matches("error: ");
+    let message = text.split("\n\nUsage:").next().unwrap_or(text);
+    Failure::usage(message.split("\n\nFor more").next().unwrap_or(message).trim())
+        .hint("cyberd help shows the commands, --help after one shows its flags")
+}
+
+/// Whether JSON was asked for, when the arguments as a whole could not be read.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    let flag = texts.windows(2).any(|pair| pair == ["--output", "json"]);
+    let environment = std::env::var("CYBERD_OUTPUT").is_ok_and(|value| value == "json");
+    flag || texts.contains(&"--output=json") || environment
+}

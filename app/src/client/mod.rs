@@ -1,1 +1,12 @@
-//! Client.
+//! What the command line stands on: keys, signing, sending, waiting, importing.
+//!
+//! It talks to a node over CometBFT's RPC only and never touches the node's own files. Nothing
+//! here is consensus: clocks, sleeping and tokio are allowed where they are named.
+
+pub mod failure;
+pub mod files;
+pub mod keys;
+pub mod settings;
+
+pub use failure::{Exit, Failure};
+pub use keys::{KeyStore, SigningKey};
