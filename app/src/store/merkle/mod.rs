@@ -5,6 +5,9 @@
 //! |---|---|
 //! | [`tree`] | persistent AVL tree of keys and values, hashed as Cosmos IAVL |
 //! | [`export`] | a tree as a sequence of nodes, and back, verified |
+//! | [`log`] | append-only logs: particles, cyberlinks, rounds |
+//! | [`ranks`] | the rank of every particle, changed in place |
+//! | [`rfc6962`] | the binary tree below logs, ranks and the app hash |
 //!
 //! Invariants: a clone of any structure costs (almost) nothing and is a snapshot; the hash of a
 //! structure is a function of the sequence of changes it went through, never of threads or
@@ -12,7 +15,12 @@
 
 pub mod export;
 pub mod hash;
+pub mod log;
 mod node;
+pub mod ranks;
+pub mod rfc6962;
 pub mod tree;
 
+pub use log::{verify_inclusion, Inclusion, Log};
+pub use ranks::RankTree;
 pub use tree::Tree;
