@@ -100,7 +100,7 @@ impl Log {
     fn push(&mut self, level: u32, mut hash: Hash) {
         let mut at = level;
         loop {
-            if at > 0 && at % GROUP_LEVELS == 0 {
+            if at > 0 && at.is_multiple_of(GROUP_LEVELS) {
                 self.keep((at / GROUP_LEVELS - 1) as usize, hash);
             }
             if self.size >> at & 1 == 0 {

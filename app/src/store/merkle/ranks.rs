@@ -10,6 +10,7 @@
 //! Invariants: every kept node over leaves below the length is right between two calls; the root
 //! depends on length and codes alone, not on threads or history. Deliberately absent: removal.
 
+use super::leaves;
 use super::log::Inclusion;
 use super::rfc6962::{self, log_root, node};
 use crate::types::{Hash, ParticleNumber};
@@ -27,7 +28,7 @@ const SHIFT_BITS: u32 = 6;
 
 /// The hash of a perfect subtree of zero leaves, by level.
 static ZEROS: LazyLock<Vec<Hash>> = LazyLock::new(|| {
-    let leaf = rfc6962::leaf(&leaf_bytes(0));
+    let leaf = rfc6962::leaf(&leaves::rank(0));
     std::iter::successors(Some(leaf), |below| Some(node(below, below))).take(64).collect()
 });
 
@@ -50,11 +51,6 @@ struct Chunk {
     /// The hashes above the leaves: the root at 1, the children of `n` at `2n` and `2n + 1`; the
     /// children of the last 128 are leaves.
     nodes: [Hash; CHUNK],
-}
-
-/// The leaf of a particle with a published value.
-pub fn leaf_bytes(value: u64) -> [u8; 8] {
-    value.to_be_bytes()
 }
 
 /// The value of a code; `None` if its bits are no code.
@@ -239,7 +235,7 @@ impl RankTree {
         rfc6962::peaks(u64::from(self.len)).map(|(level, at)| self.subtree(level, at)).collect()
     }
 
-    /// The proof of a particle's value, whose leaf is [`leaf_bytes`].
+    /// The proof of a particle's value, whose leaf is [`leaves::rank`].
     ///
     /// # Panics
     /// The particle is below the length.
@@ -274,7 +270,7 @@ impl Chunk {
     }
 
     fn leaf(&self, at: usize, code_bits: u32) -> Hash {
-        rfc6962::leaf(&leaf_bytes(value_of(self.codes[at], code_bits)))
+        rfc6962::leaf(&leaves::rank(value_of(self.codes[at], code_bits)))
     }
 
     fn set_codes(&mut self, changes: &[(ParticleNumber, u32)], bits: u32) -> (i128, bool) {

@@ -90,14 +90,14 @@ proptest! {
         let at = index % tree.len();
         let proof = tree.prove(ParticleNumber(at));
         prop_assert_eq!(&proof.path, &naive_path(at as usize, &leaves));
-        let leaf = leaf_bytes(tree.value(ParticleNumber(at)).expect("a value"));
+        let leaf = leaves::rank(tree.value(ParticleNumber(at)).expect("a value"));
         let (root, size, index) = (tree.root(), proof.size, proof.index);
         prop_assert!(verify_inclusion(&root, size, index, &leaf, &proof.path));
         // The neighbour may have the same value, then its proof is the same.
         let next = leaves.get(index as usize ^ 1).is_some_and(|next| next[..] == leaf);
         prop_assert_eq!(verify_inclusion(&root, size, index ^ 1, &leaf, &proof.path), next);
         prop_assert!(!verify_inclusion(&root, size + 1, index, &leaf, &proof.path));
-        let other = leaf_bytes(u64::from_be_bytes(leaf) ^ 1);
+        let other = leaves::rank(u64::from_be_bytes(leaf) ^ 1);
         prop_assert!(!verify_inclusion(&root, size, index, &other, &proof.path));
     }
 
