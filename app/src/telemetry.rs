@@ -1,1 +1,184 @@
 //! Names of logs and metrics in one place; never influences state.
+//!
+//! Metrics go to whatever recorder [`install_metrics`] put in place, to nowhere without it, so
+//! tests and tools record for free. Logs: [`logs`]. What becomes of a panic: [`panics`].
+
+pub mod logs;
+pub mod panics;
+
+use crate::error::Code;
+use crate::types::Height;
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::time::Duration;
+
+/// The metrics, by the names an operator sees.
+pub mod name {
+    macro_rules! metrics {
+        ($($name:ident = $text:literal, $help:literal;)*) => {
+            $(#[doc = $help] pub const $name: &str = $text;)*
+            /// Every metric with what it means.
+            pub const ALL: &[(&str, &str)] = &[$(($name, $help)),*];
+        };
+    }
+
+    metrics! {
+        HEIGHT = "cyberd_height", "Last committed height";
+        BLOCK_SECONDS = "cyberd_block_seconds", "Execution of a block";
+        COMMIT_SECONDS = "cyberd_commit_seconds", "Commit of a block, durable when it ends";
+        TRANSACTIONS = "cyberd_transactions_total", "Transactions in blocks, by codespace and code";
+        CHECKED = "cyberd_checked_total", "Transactions checked, by codespace and code";
+        CHECK_BATCH = "cyberd_check_batch", "Transactions checked in one call";
+        ABCI_SECONDS = "cyberd_abci_seconds", "ABCI calls, by method";
+        ABCI_REFUSED = "cyberd_abci_refused_total", "ABCI connections and requests refused";
+        PARTICLES = "cyberd_particles", "Particles in the graph";
+        LINKS = "cyberd_links", "Cyberlinks in the graph";
+        BANDWIDTH_LOAD = "cyberd_bandwidth_load", "Units of the last period / units offered";
+        BANDWIDTH_PRICE = "cyberd_bandwidth_price", "Price of a raw unit of bandwidth";
+        ROUND = "cyberd_round", "Last published rank round";
+        ROUND_SECONDS = "cyberd_round_seconds", "Rank round, by phase";
+        PANICS = "cyberd_panics_total", "Panics turned into an answer";
+        MEMORY = "cyberd_memory_bytes", "Resident memory of the process";
+    }
+}
+
+/// The phases of a rank round, as labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoundPhase {
+    Freeze,
+    Compute,
+    /// Block production waiting for a result that is late.
+    Wait,
+    Publish,
+}
+
+impl RoundPhase {
+    fn name(self) -> &'static str {
+        match self {
+            RoundPhase::Freeze => "freeze",
+            RoundPhase::Compute => "compute",
+            RoundPhase::Wait => "wait",
+            RoundPhase::Publish => "publish",
+        }
+    }
+}
+
+/// Upper bounds of the duration histograms, in seconds.
+const SECONDS: [f64; 16] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
+/// Upper bounds of the histograms that count things.
+const COUNTS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// Begins to collect metrics; the handle renders them as Prometheus wants them. Once a process.
+pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_batch".to_owned()), &COUNTS)?
+        .install_recorder()?;
+    for (metric, help) in name::ALL {
+        // One description serves every kind: the recorder keeps it by name.
+        metrics::describe_gauge!(*metric, *help);
+    }
+    Ok(handle)
+}
+
+/// An ABCI call that took this long.
+pub fn abci_call(method: &'static str, took: Duration) {
+    histogram!(name::ABCI_SECONDS, "method" => method).record(took);
+}
+
+/// A connection or request that was refused, by its reason.
+pub fn abci_refused(reason: &'static str) {
+    counter!(name::ABCI_REFUSED, "reason" => reason).increment(1);
+}
+
+/// Transactions that were checked in one call.
+pub fn txs_checked(codes: impl ExactSizeIterator<Item = Code>) {
+    histogram!(name::CHECK_BATCH).record(u32::try_from(codes.len()).unwrap_or(u32::MAX));
+    by_code(name::CHECKED, codes);
+}
+
+/// A block that was executed.
+pub fn block_finalized(height: Height, codes: impl Iterator<Item = Code>) {
+    by_code(name::TRANSACTIONS, codes);
+    tracing::debug!(%height, "block executed");
+}
+
+fn by_code(metric: &'static str, codes: impl Iterator<Item = Code>) {
+    // Neighbours mostly share their code: one increment for each run.
+    let mut run: Option<(Code, u64)> = None;
+    let write = |(code, count): (Code, u64)| {
+        let number = code.number.to_string();
+        counter!(metric, "codespace" => code.space, "code" => number).increment(count);
+    };
+    for code in codes {
+        run = match run {
+            Some((same, count)) if same == code => Some((code, count.saturating_add(1))),
+            other => {
+                other.into_iter().for_each(write);
+                Some((code, 1))
+            }
+        };
+    }
+    run.into_iter().for_each(write);
+}
+
+/// A block's execution took this long.
+pub fn block_seconds(took: Duration) {
+    histogram!(name::BLOCK_SECONDS).record(took);
+}
+
+/// A commit took this long.
+pub fn commit_seconds(took: Duration) {
+    histogram!(name::COMMIT_SECONDS).record(took);
+}
+
+/// What stands after a commit.
+pub fn committed(height: Height, particles: u32, links: u32) {
+    gauge!(name::HEIGHT).set(as_gauge(height.0));
+    gauge!(name::PARTICLES).set(particles);
+    gauge!(name::LINKS).set(links);
+}
+
+/// Bandwidth in use and its price, both in millionths.
+pub fn bandwidth(load_millionths: u64, price_millionths: u64) {
+    gauge!(name::BANDWIDTH_LOAD).set(millionths(load_millionths));
+    gauge!(name::BANDWIDTH_PRICE).set(millionths(price_millionths));
+}
+
+/// A rank round was published.
+pub fn round_published(round: u64) {
+    gauge!(name::ROUND).set(as_gauge(round));
+}
+
+/// A phase of a rank round took this long.
+pub fn round_seconds(phase: RoundPhase, took: Duration) {
+    histogram!(name::ROUND_SECONDS, "phase" => phase.name()).record(took);
+}
+
+/// Measures what is a value at the moment of asking: memory.
+pub fn sample() {
+    if let Some(bytes) = resident_bytes() {
+        gauge!(name::MEMORY).set(as_gauge(bytes));
+    }
+}
+
+/// The resident memory of this process, in bytes; none where the system does not tell.
+pub fn resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// Gauges hold floats; what is shown may be rounded.
+fn as_gauge(value: u64) -> f64 {
+    value as f64
+}
+
+#[allow(clippy::float_arithmetic, reason = "formatting of a metric")]
+fn millionths(value: u64) -> f64 {
+    value as f64 / 1e6
+}

@@ -9,6 +9,19 @@
 //! and beside each other. A [`Fault`] or a panic in a consensus method ends the process, a panic
 //! in `check_txs` or `query` becomes an answer.
 
+pub mod adapter;
+pub mod address;
+mod connection;
+mod consensus;
+mod convert;
+pub mod frame;
+mod info;
+mod mempool;
+pub mod method;
+pub mod server;
+mod snapshot;
+mod socket;
+
 use crate::engine::{
     Block, BlockOutcome, CheckRequest, ChunkVerdict, Genesis, GenesisOutcome, Info, OfferVerdict,
     Proposal, ProposalVerdict, QueryAnswer, QueryRequest, Snapshot, TxResult,
@@ -71,3 +84,6 @@ pub trait Application: Send + Sync {
         sender: &str,
     ) -> Result<ChunkVerdict, Fault>;
 }
+
+#[cfg(test)]
+mod tests;
