@@ -1,45 +1,77 @@
 //! The engine of a node: takes in links and stakes as they come, computes rounds.
 //!
 //! Invariant: a round gives the codes of [`crate::cpu::round`] for the same links, stakes,
-//! parameters and starting codes, whatever was run before. Between rounds the graph keeps only
-//! what it could compute again.
+//! parameters and starting codes, whatever was run before and however many threads there are
+//! (`tests/engines.rs`). What is kept between rounds is a cache: rounds that go on from the last
+//! one's codes, with few new links and stakes, start from its sums.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::pull::{self, InLinks};
-use crate::{code, cpu, Error, Link, Outcome, Parameters, Timing};
+use crate::links::{self, Links};
+use crate::output::{Outcome, Timing};
+use crate::round::{Round, Strategy};
+use crate::weigh::Weigher;
+use crate::{code, threads, Error, Link, Parameters};
+
+/// How an engine works; none of it changes a result.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Most threads at a time, this one included.
+    pub threads: usize,
+    pub strategy: Strategy,
+    /// New links that are held apart at least before all links are put in order again; beyond, a
+    /// hundredth of all.
+    pub apart: usize,
+    /// Links and particles from which one more thread is worth its start.
+    pub work_per_thread: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            threads: 1,
+            strategy: Strategy::Cheapest,
+            apart: 1 << 12,
+            work_per_thread: 1 << 16,
+        }
+    }
+}
 
 /// A graph that only grows.
 #[derive(Debug)]
 pub struct Graph {
-    threads: usize,
+    options: Options,
     particles: u32,
-    /// Sorted by source, target, neuron but for those since the last round.
-    links: Vec<Link>,
-    sorted: usize,
+    /// By neuron.
     stakes: Vec<u64>,
-    /// Weights as of the parameters named beside them; none after a change.
-    weights: Option<(u32, u64, Weighted)>,
-}
-
-/// In-links with weights, and the exponent of every source.
-#[derive(Debug)]
-struct Weighted {
-    links: InLinks,
-    exponents: Vec<u8>,
+    /// Links and neurons with another stake since the last round.
+    new_links: Vec<Link>,
+    restaked: Vec<u32>,
+    links: Links,
+    round: Round,
+    /// Damping and source stake that the weights were computed with.
+    weighed: Option<(u32, u64)>,
 }
 
 impl Graph {
-    /// An empty graph whose sweeps use at most `threads` threads.
+    /// An empty graph whose rounds use at most `threads` threads.
     pub fn new(threads: usize) -> Graph {
+        Graph::with(Options { threads, ..Options::default() })
+    }
+
+    /// An empty graph that works in a way of its own.
+    pub fn with(options: Options) -> Graph {
         Graph {
-            threads: threads.max(1),
+            options: Options { threads: options.threads.max(1), ..options },
             particles: 0,
-            links: Vec::new(),
-            sorted: 0,
             stakes: Vec::new(),
-            weights: None,
+            new_links: Vec::new(),
+            restaked: Vec::new(),
+            links: Links::new(),
+            round: Round::new(),
+            weighed: None,
         }
     }
 
@@ -50,16 +82,21 @@ impl Graph {
 
     /// Links of all neurons.
     pub fn links(&self) -> u64 {
-        self.links.len() as u64
+        (self.links.len() + self.new_links.len()) as u64
+    }
+
+    /// Memory held, in bytes, but for what a running round adds.
+    pub fn bytes(&self) -> usize {
+        self.links.bytes()
+            + self.round.bytes()
+            + self.new_links.capacity() * size_of::<Link>()
+            + self.stakes.capacity() * 8
     }
 
     /// Sets the number of particles, which never falls.
     pub fn grow(&mut self, particles: u32) {
         assert!(particles >= self.particles, "particles never become fewer");
-        if particles > self.particles {
-            self.particles = particles;
-            self.weights = None;
-        }
+        self.particles = particles;
     }
 
     /// Adds links, triples not added before, between particles the graph already has. A neuron not
@@ -67,147 +104,170 @@ impl Graph {
     pub fn append_links(&mut self, links: &[Link]) {
         for link in links {
             assert!(link.from.max(link.to) < self.particles, "{link:?}: grow the graph first");
-            if link.neuron as usize >= self.stakes.len() {
-                self.stakes.resize(link.neuron as usize + 1, 0);
-            }
+            self.stake_of(link.neuron);
         }
-        if !links.is_empty() {
-            self.links.extend_from_slice(links);
-            self.weights = None;
-        }
+        self.new_links.extend_from_slice(links);
     }
 
     /// Sets a neuron's rank-stake (see [`code::hold_stake`]).
     pub fn set_stake(&mut self, neuron: u32, stake: u64) {
-        if neuron as usize >= self.stakes.len() {
-            self.stakes.resize(neuron as usize + 1, 0);
-        }
-        let held = &mut self.stakes[neuron as usize];
+        let held = self.stake_of(neuron);
         if *held != stake {
             *held = stake;
-            self.weights = None;
+            self.restaked.push(neuron);
         }
     }
 
+    fn stake_of(&mut self, neuron: u32) -> &mut u64 {
+        let neuron = neuron as usize;
+        if neuron >= self.stakes.len() {
+            self.stakes.resize(neuron + 1, 0);
+        }
+        &mut self.stakes[neuron]
+    }
+
     /// Computes one round from `codes`, the [`code::starting_codes`]. Another thread ends it early
-    /// by raising `abort`. The graph is the same afterwards, whatever the answer.
+    /// by raising `abort`. Whatever the answer, the graph is ready for the next round.
     pub fn run(
         &mut self,
         parameters: &Parameters,
         codes: &[u32],
         abort: &AtomicBool,
     ) -> Result<Outcome, Error> {
+        let start = now();
         parameters.check()?;
-        self.check_codes(parameters.code_bits, codes)?;
-        let start = now();
-        let (damping, source_stake) = (parameters.damping(), parameters.source_stake);
-        let weighted = match self.weights.take() {
-            Some((d, s, weighted)) if (d, s) == (damping, source_stake) => weighted,
-            _ => self.weigh(parameters),
-        };
-        let (_, _, weighted) = self.weights.insert((damping, source_stake, weighted));
-        let mut timing = Timing { weights: start.elapsed(), ..Timing::default() };
-        let start = now();
-        let ranges = pull::split(&weighted.links.offsets, self.threads);
-        let (base, bits) = (parameters.base(), parameters.code_bits);
-        let mut codes = codes.to_vec();
-        let mut shares = vec![0; codes.len()];
-        let (mut sweeps, mut changed) = (0, 1);
-        while sweeps < parameters.sweeps && changed > 0 {
-            for ((share, &code), &exponent) in
-                shares.iter_mut().zip(&codes).zip(&weighted.exponents)
-            {
-                *share = pull::share(code, u32::from(exponent), bits);
-            }
-            let split = (&ranges[..], abort);
-            changed = pull::sweep(&weighted.links, &shares, &mut codes, (base, bits), split)
-                .filter(|_| !abort.load(Ordering::Relaxed))
-                .ok_or(Error::Aborted)?;
-            sweeps += 1;
-        }
-        timing.sweeps = start.elapsed();
-        Ok(Outcome { codes, sweeps, changed_in_last_sweep: changed, timing })
-    }
-
-    /// One code per particle, each one a round can have given, in sum below 2^63.
-    fn check_codes(&self, bits: u32, codes: &[u32]) -> Result<(), Error> {
         let particles = self.particles;
         if codes.len() != particles as usize {
             return Err(Error::CodesLength { codes: codes.len(), particles });
         }
-        let mut sum = 0;
-        for (particle, &code) in (0..).zip(codes) {
-            if !code::is_canonical(code, bits) {
-                return Err(Error::Code { particle, code, bits });
-            }
-            sum += u128::from(code::value(code, bits));
+        let goes_on = self.goes_on(parameters, codes);
+        if !goes_on {
+            check_codes(parameters.code_bits, codes)?;
         }
-        if sum >> 63 != 0 {
-            return Err(Error::CodesSum { sum });
+        let built = self.absorb(parameters);
+        if built || !goes_on {
+            self.load(parameters, codes);
         }
-        Ok(())
+        let ranges = self.ranges(&self.links.into.offsets);
+        self.weigh(parameters, built, &ranges);
+        let mut timing = Timing { weights: start.elapsed(), built, ..Timing::default() };
+        let start = now();
+        let plan = (parameters.sweeps, self.options.strategy);
+        let Some(sweeps) = self.round.sweeps(&mut self.links, plan, &ranges, abort) else {
+            self.round.forget();
+            return Err(Error::Aborted);
+        };
+        (timing.full_sweeps, timing.delta_sweeps) = (sweeps.full, sweeps.delta);
+        timing.sweeps = start.elapsed();
+        let start = now();
+        let codes = self.codes();
+        timing.codes = start.elapsed();
+        Ok(Outcome {
+            codes,
+            sweeps: sweeps.full + sweeps.delta,
+            changed_in_last_sweep: sweeps.changed_in_last,
+            timing,
+        })
     }
 
-    /// All weights from the links and stakes of now.
-    fn weigh(&mut self, parameters: &Parameters) -> Weighted {
-        let key = |link: &Link| (link.from, link.to, link.neuron);
-        self.links[self.sorted..].sort_unstable_by_key(key);
-        self.links.sort_by_key(key); // merges the sorted runs
-        self.sorted = self.links.len();
-        let mut exponents = vec![0; self.particles as usize];
-        // Weights of the pairs in order of source and target, then moved to their rows.
-        let mut pairs = Vec::with_capacity(self.links.len());
-        let mut offsets = vec![0u32; self.particles as usize + 1];
-        for links in self.links.chunk_by(|a, b| a.from == b.from) {
-            let first = pairs.len();
-            exponents[links[0].from as usize] =
-                weigh_source(links, &self.stakes, parameters, &mut pairs);
-            for &(target, _, _) in &pairs[first..] {
-                offsets[target as usize + 1] += 1;
-            }
+    fn ranges(&self, offsets: &[u32]) -> Vec<Range<usize>> {
+        threads::split(offsets, self.options.threads, self.options.work_per_thread)
+    }
+
+    /// Whether a round from these codes goes on where the last one ended.
+    fn goes_on(&self, parameters: &Parameters, codes: &[u32]) -> bool {
+        let (round, inner) = (&self.round, &self.links.inner);
+        let fresh = code::floor(parameters.base(), parameters.code_bits);
+        (round.base, round.bits) == (parameters.base(), parameters.code_bits)
+            && codes[inner.len()..].iter().all(|&code| code == fresh)
+            && codes.iter().zip(inner).all(|(&code, &own)| round.codes[own as usize] == code)
+    }
+
+    /// Brings the new particles and links to their places; whether that built all rows anew, and
+    /// with them the private numbers.
+    fn absorb(&mut self, parameters: &Parameters) -> bool {
+        let new = std::mem::take(&mut self.new_links);
+        let apart = (self.links.out.words.len() / 100).max(self.options.apart);
+        if self.links.added.len() + new.len() > apart {
+            let old = std::mem::replace(&mut self.links, Links::new());
+            self.links = links::build(old, new, self.particles, self.options.threads);
+            return true;
         }
-        for row in 0..self.particles as usize {
-            offsets[row + 1] += offsets[row];
+        self.links.grow(self.particles);
+        let fresh = code::floor(parameters.base(), parameters.code_bits);
+        self.round.grow(self.particles as usize, fresh);
+        self.new_links = new;
+        false
+    }
+
+    /// Starts from codes that are not those of the last round.
+    fn load(&mut self, parameters: &Parameters, codes: &[u32]) {
+        let round = &mut self.round;
+        (round.base, round.bits) = (parameters.base(), parameters.code_bits);
+        round.grow(codes.len(), 0);
+        for (own, &number) in round.codes.iter_mut().zip(&self.links.outer) {
+            *own = codes[number as usize];
         }
-        let mut cursors = offsets.clone();
-        let mut words = vec![0; pairs.len()];
-        for (target, source, weight) in pairs {
-            let cursor = &mut cursors[target as usize];
-            words[*cursor as usize] = u64::from(weight) << 32 | u64::from(source);
-            *cursor += 1;
+        round.forget();
+    }
+
+    /// Takes in new links and stakes: brings weights and exponents up to date.
+    fn weigh(&mut self, parameters: &Parameters, built: bool, ranges: &[Range<usize>]) {
+        let (damping, source_stake) = (parameters.damping(), parameters.source_stake);
+        let mut sources: Vec<u32> =
+            self.new_links.drain(..).map(|link| self.links.add(&link)).collect();
+        let restaked = std::mem::take(&mut self.restaked);
+        let weigher = Weigher { stakes: &self.stakes, damping, source_stake };
+        if built || self.weighed != Some((damping, source_stake)) {
+            let ranges = self.ranges(&self.links.out.offsets);
+            weigher.all(&mut self.links, &mut self.round.exponents, &ranges);
+            self.round.forget();
+            self.weighed = Some((damping, source_stake));
+            return;
         }
-        Weighted { links: InLinks { offsets, words }, exponents }
+        if !restaked.is_empty() {
+            let ranges = self.ranges(&self.links.out.offsets);
+            sources.extend(self.links.sources_of(&restaked, &ranges));
+        }
+        sources.sort_unstable();
+        sources.dedup();
+        if sources.is_empty() {
+            return;
+        }
+        let work: usize = sources.iter().map(|&source| self.links.degree(source)).sum();
+        let few = work <= self.links.len() / 4 && self.options.strategy != Strategy::Full;
+        if self.round.is_exact() && (few || self.options.strategy == Strategy::Delta) {
+            self.round.withdraw(&self.links, &sources, ranges);
+        } else {
+            self.round.forget();
+        }
+        let exponents = &mut self.round.exponents;
+        weigher.some(&mut self.links, exponents, &sources, self.options.threads);
+    }
+
+    /// The codes in order of particle numbers.
+    fn codes(&self) -> Vec<u32> {
+        let mut codes = vec![0; self.links.inner.len()];
+        for (code, &private) in codes.iter_mut().zip(&self.links.inner) {
+            *code = self.round.codes[private as usize];
+        }
+        codes
     }
 }
 
-/// Appends (target, source, weight) of the pairs of one source; gives its exponent.
-fn weigh_source(
-    links: &[Link],
-    stakes: &[u64],
-    parameters: &Parameters,
-    pairs: &mut Vec<(u32, u32, u32)>,
-) -> u8 {
-    let stake_of = |pair: &[Link]| -> u128 {
-        pair.iter().map(|link| u128::from(stakes[link.neuron as usize])).sum()
-    };
-    let same = |a: &Link, b: &Link| a.to == b.to;
-    let (mut total, mut largest) = (u128::from(parameters.source_stake), 0);
-    for pair in links.chunk_by(same) {
-        let stake = stake_of(pair);
-        total += stake;
-        largest = stake.max(largest);
-    }
-    if largest == 0 {
-        return 0;
-    }
-    let exponent = cpu::exponent(total, largest);
-    for pair in links.chunk_by(same) {
-        let weight = cpu::mantissa(parameters.damping(), stake_of(pair), exponent, total);
-        if weight > 0 {
-            pairs.push((pair[0].to, pair[0].from, weight));
+/// Codes that rounds can have given, in sum below 2^63.
+fn check_codes(bits: u32, codes: &[u32]) -> Result<(), Error> {
+    let mut sum = 0;
+    for (particle, &code) in (0..).zip(codes) {
+        if !code::is_canonical(code, bits) {
+            return Err(Error::Code { particle, code, bits });
         }
+        sum += u128::from(code::value(code, bits));
     }
-    exponent as u8
+    if sum >> 63 != 0 {
+        return Err(Error::CodesSum { sum });
+    }
+    Ok(())
 }
 
 #[allow(

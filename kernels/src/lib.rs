@@ -5,6 +5,9 @@
 //! - [`cpu`]: **the definition**, plain and slow; every engine gives its bits.
 //! - [`Graph`]: the engine a node runs. Same bits for any number of threads and any strategy.
 //!
+//! Inside, links stand in rows both ways under private numbers (`links`), get their weights
+//! (`weigh`), and are swept in full (`pull`) or where something changed (`push`); `round` chooses.
+//!
 //! Deliberately absent: floats, randomness, and clocks but for the durations in [`Timing`], which
 //! a caller may log and nothing here reads. The equality of definition and engines is tested in
 //! `tests/vectors.rs` (known answers) and `tests/engines.rs` (random histories).
@@ -14,11 +17,20 @@ pub mod cpu;
 mod error;
 mod graph;
 mod input;
+mod links;
+mod memory;
 mod output;
 mod pull;
+mod push;
+mod round;
+mod rows;
+mod share;
+mod threads;
+mod weigh;
 
 pub use code::{hold_stake, starting_codes, value};
 pub use error::Error;
-pub use graph::Graph;
+pub use graph::{Graph, Options};
 pub use input::{base_shift, Link, Parameters};
 pub use output::{Outcome, Timing};
+pub use round::Strategy;

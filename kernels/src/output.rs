@@ -22,4 +22,12 @@ pub struct Timing {
     pub weights: Duration,
     /// All sweeps.
     pub sweeps: Duration,
+    /// Putting the codes in order of particle number.
+    pub codes: Duration,
+    /// Sweeps over all links.
+    pub full_sweeps: u32,
+    /// Sweeps over what had changed.
+    pub delta_sweeps: u32,
+    /// Whether the links were put in order again.
+    pub built: bool,
 }

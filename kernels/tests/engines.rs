@@ -3,7 +3,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use cyber_kernels::{cpu, starting_codes, Error, Graph, Link, Parameters};
+use cyber_kernels::{
+    cpu, starting_codes, Error, Graph, Link, Options, Parameters, Strategy as Sweeps,
+};
 use proptest::prelude::*;
 
 /// What happens between two rounds, and the round.
@@ -13,6 +15,8 @@ struct Step {
     links: Vec<Link>,
     stakes: Vec<(u32, u64)>,
     parameters: Parameters,
+    /// Starts from fresh codes, not from those of the last round.
+    cold: bool,
 }
 
 fn parameters() -> impl Strategy<Value = Parameters> {
@@ -49,12 +53,14 @@ fn step(particles: u32, neurons: u32) -> impl Strategy<Value = Step> {
         prop::collection::vec(link, 0..60),
         prop::collection::vec((0..neurons, stake()), 0..5),
         parameters(),
+        prop::bool::weighted(0.1),
     )
-        .prop_map(|(particles, links, stakes, parameters)| Step {
+        .prop_map(|(particles, links, stakes, parameters, cold)| Step {
             particles,
             links,
             stakes,
             parameters,
+            cold,
         })
 }
 
@@ -63,8 +69,16 @@ fn history() -> impl Strategy<Value = Vec<Step>> {
         .prop_flat_map(|(particles, neurons)| prop::collection::vec(step(particles, neurons), 1..7))
 }
 
+/// Every way to work: each strategy, with links held apart never, for a while and for ever, on one
+/// thread and on several however small the graph.
 fn engines() -> Vec<Graph> {
-    vec![Graph::new(1), Graph::new(4)]
+    let mut engines = vec![Graph::new(1), Graph::new(2)];
+    for strategy in [Sweeps::Cheapest, Sweeps::Full, Sweeps::Delta] {
+        for (threads, apart) in [(1, 0), (1, 40), (3, usize::MAX), (2, 40)] {
+            engines.push(Graph::with(Options { threads, strategy, apart, work_per_thread: 1 }));
+        }
+    }
+    engines
 }
 
 /// Runs a history through the definition and all engines.
@@ -88,7 +102,8 @@ fn check(steps: &[Step]) {
         }
         let parameters = &step.parameters;
         let next = (parameters.code_bits, parameters.base_shift);
-        let start = starting_codes(&codes, shape, particles, next);
+        let before = if step.cold { &[][..] } else { &codes[..] };
+        let start = starting_codes(before, shape, particles, next);
         let expected = cpu::round(&links, &stakes, parameters, start.clone());
         for (engine, graph) in engines.iter_mut().enumerate() {
             graph.grow(particles);
@@ -131,6 +146,109 @@ fn round(particles: u32, links: Vec<Link>, stakes: &[u64]) -> Step {
         links,
         stakes: (0..).zip(stakes.iter().copied()).collect(),
         parameters: PARAMETERS,
+        cold: false,
+    }
+}
+
+/// Numbers from a seed (splitmix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (((mixed >> 32) * u64::from(end)) >> 32) as u32
+    }
+}
+
+/// A graph that grows over `rounds` rounds, sources skewed, some rounds with much and most with
+/// little that is new.
+fn growth(seed: u64, rounds: u32, particles: u32) -> Vec<Step> {
+    let mut numbers = Numbers(seed);
+    let mut have = std::collections::BTreeSet::new();
+    (1..=rounds)
+        .map(|number| {
+            let particles = 10 + particles * number / rounds;
+            let most = [1, 5, 40, 400][numbers.below(4) as usize];
+            let links = (0..most).filter_map(|_| {
+                let hub = 1 + numbers.below(particles);
+                let ends = (numbers.below(hub), numbers.below(particles));
+                let link = Link { neuron: numbers.below(16), from: ends.0, to: ends.1 };
+                have.insert(link).then_some(link)
+            });
+            let links = links.collect();
+            let mut step = round(particles, links, &[]);
+            if number < 3 || numbers.below(8) == 0 {
+                step.stakes = (0..1 + numbers.below(4))
+                    .map(|_| (numbers.below(16), 1 << numbers.below(40)))
+                    .collect();
+            }
+            step
+        })
+        .collect()
+}
+
+#[test]
+fn engines_agree_over_a_hundred_rounds_of_growth() {
+    check(&growth(1, 120, 2000));
+}
+
+#[test]
+fn a_growing_graph_is_swept_both_ways_and_put_in_order_now_and_then() {
+    let mut graph = Graph::with(Options { threads: 2, apart: 100, ..Options::default() });
+    let (mut full, mut delta, mut built) = (0, 0, 0);
+    let mut codes = Vec::new();
+    for step in growth(2, 60, 1000) {
+        graph.grow(step.particles);
+        graph.append_links(&step.links);
+        step.stakes.iter().for_each(|&(neuron, stake)| graph.set_stake(neuron, stake));
+        let start = starting_codes(&codes, (15, 0), step.particles, (15, 0));
+        let outcome = graph.run(&PARAMETERS, &start, &AtomicBool::new(false)).expect("a round");
+        full += outcome.timing.full_sweeps;
+        delta += outcome.timing.delta_sweeps;
+        built += u32::from(outcome.timing.built);
+        codes = outcome.codes;
+    }
+    assert!(full > 20 && delta > 100 && (5..50).contains(&built), "{full} {delta} {built}");
+}
+
+#[test]
+fn a_round_aborted_at_any_moment_can_be_made_again() {
+    for (number, strategy) in
+        [Sweeps::Cheapest, Sweeps::Delta, Sweeps::Full].into_iter().cycle().take(60).enumerate()
+    {
+        let mut graph =
+            Graph::with(Options { threads: 2, strategy, apart: 50, work_per_thread: 1 });
+        let (mut links, mut stakes, mut codes) = (Vec::new(), vec![0; 16], Vec::new());
+        for (step, last) in growth(number as u64, 8, 500).into_iter().zip(0..) {
+            graph.grow(step.particles);
+            graph.append_links(&step.links);
+            links.extend_from_slice(&step.links);
+            for &(neuron, stake) in &step.stakes {
+                graph.set_stake(neuron, stake);
+                stakes[neuron as usize] = stake;
+            }
+            let start = starting_codes(&codes, (15, 0), step.particles, (15, 0));
+            let abort = AtomicBool::new(false);
+            let answer = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    (0..number * last).for_each(|_| std::thread::yield_now());
+                    abort.store(true, std::sync::atomic::Ordering::Relaxed);
+                });
+                graph.run(&PARAMETERS, &start, &abort)
+            });
+            let expected = cpu::round(&links, &stakes, &PARAMETERS, start.clone());
+            let again = match answer {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    assert_eq!(error, Error::Aborted);
+                    graph.run(&PARAMETERS, &start, &AtomicBool::new(false)).expect("a round")
+                }
+            };
+            assert_eq!(Some(&again.codes), expected.last());
+            codes = again.codes;
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use cyber_kernels::{base_shift, cpu, hold_stake, starting_codes, Graph, Link, Parameters};
+use cyber_kernels::{
+    base_shift, cpu, hold_stake, starting_codes, Graph, Link, Options, Parameters, Strategy,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -70,16 +72,24 @@ pub fn check(text: &str) -> Result<(usize, usize), String> {
 
 /// An engine by name; the definition has no graph.
 struct Engine {
-    name: String,
+    name: &'static str,
     graph: Option<fn() -> Graph>,
 }
 
 fn engines() -> Vec<Engine> {
-    let engine = |name: &str, graph| Engine { name: name.into(), graph };
+    fn with(threads: usize, strategy: Strategy) -> Graph {
+        Graph::with(Options { threads, strategy, apart: 100, work_per_thread: 1 })
+    }
+    let engine = |name, graph| Engine { name, graph };
     vec![
         engine("definition", None),
-        engine("one thread", Some(|| Graph::new(1))),
-        engine("three threads", Some(|| Graph::new(3))),
+        engine("full, one thread", Some(|| with(1, Strategy::Full))),
+        engine("full, two threads", Some(|| with(2, Strategy::Full))),
+        engine("delta, one thread", Some(|| with(1, Strategy::Delta))),
+        engine("delta, two threads", Some(|| with(2, Strategy::Delta))),
+        engine("cheapest, one thread", Some(|| with(1, Strategy::Cheapest))),
+        engine("cheapest, sixteen threads", Some(|| with(16, Strategy::Cheapest))),
+        engine("as in a node", Some(|| Graph::new(2))),
     ]
 }
 

@@ -1,0 +1,88 @@
+//! Work split over threads: ranges of rows in, one answer per range out, in order. Nothing that is
+//! computed depends on the number of threads.
+
+use std::ops::Range;
+
+/// Runs `work` on every task, each on a thread of its own but the last, which runs here.
+pub fn each<T: Send, R: Send>(mut tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let Some(last) = tasks.pop() else { return Vec::new() };
+    std::thread::scope(|scope| {
+        let work = &work;
+        let running: Vec<_> =
+            tasks.into_iter().map(|task| scope.spawn(move || work(task))).collect();
+        let last = work(last);
+        let join = |thread: std::thread::ScopedJoinHandle<'_, R>| {
+            thread.join().expect("work on another thread ends without a panic")
+        };
+        running.into_iter().map(join).chain([last]).collect()
+    })
+}
+
+/// Cuts `slice` at consecutive ranges that begin at 0 and end with it.
+pub fn parts<'a, T>(mut slice: &'a mut [T], ranges: &[Range<usize>]) -> Vec<&'a mut [T]> {
+    let mut parts = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let (part, rest) = slice.split_at_mut(range.len());
+        parts.push(part);
+        slice = rest;
+    }
+    assert!(slice.is_empty(), "the ranges cover the slice");
+    parts
+}
+
+/// Splits rows into at most `threads` consecutive ranges of about equal work: `offsets` as in
+/// [`crate::rows::Rows`], a row counting as one word more. A range has `least` work or more, or
+/// there is only one.
+pub fn split(offsets: &[u32], threads: usize, least: usize) -> Vec<Range<usize>> {
+    let rows = offsets.len() - 1;
+    let work = |row: usize| offsets[row] as usize + row;
+    let parts = threads.min(work(rows) / least.max(1)).max(1);
+    let mut ranges = Vec::with_capacity(parts);
+    let mut start = 0;
+    for part in 1..=parts {
+        let goal = work(rows) * part / parts;
+        let end = if part == parts { rows } else { first(start, rows, |row| work(row) >= goal) };
+        ranges.push(start..end);
+        start = end;
+    }
+    ranges
+}
+
+/// The first number in `from..to` that fulfils `reached`, which stays true once true; else `to`.
+pub fn first(mut from: usize, mut to: usize, reached: impl Fn(usize) -> bool) -> usize {
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if reached(middle) {
+            to = middle;
+        } else {
+            from = middle + 1;
+        }
+    }
+    from
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_covers_every_row_once_and_balances_words() {
+        let offsets: Vec<u32> = (0..=100_000u64).map(|row| (row * row / 100_000) as u32).collect();
+        for threads in [1, 2, 3, 16] {
+            let ranges = split(&offsets, threads, 50_000);
+            assert_eq!(ranges.len(), threads.min(4));
+            assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, 100_000));
+            assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start));
+        }
+        let two = split(&offsets, 2, 1);
+        let work = |row: usize| offsets[row] as usize + row;
+        assert!(work(two[0].end).abs_diff(100_000) < 4);
+        assert_eq!(split(&[0], 4, 1), vec![0..0]);
+    }
+
+    #[test]
+    fn answers_come_in_the_order_of_the_tasks() {
+        assert_eq!(each((0..9).collect(), |task| task * 2), [0, 2, 4, 6, 8, 10, 12, 14, 16]);
+        assert!(each(Vec::<u8>::new(), |task| task).is_empty());
+    }
+}
