@@ -31,3 +31,6 @@ pub use leaves::LogName;
 pub use log::{verify_inclusion, Inclusion, Log};
 pub use ranks::RankTree;
 pub use tree::Tree;
+
+#[cfg(test)]
+mod tests;
