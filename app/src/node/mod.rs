@@ -1,1 +1,4 @@
 //! The node.
+
+pub mod cometbft;
+pub mod supervisor;
