@@ -1,3 +1,295 @@
-//! The store.
+//! The store: all consensus state, its commitment and its durability.
+//!
+//! ```text
+//! Changes of a block ──stage──▶ Staged (new trees and logs, app hash)   nothing durable
+//!                                  │ commit
+//!                                  ▼
+//!            journal record, flushed and fsynced ──▶ columns appended ──▶ Snapshot published
+//!                                  │ every 1,000 heights, in the background
+//!                                  ▼
+//!                              checkpoint ──▶ older journal pruned
+//! ```
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `tables.rs` | every key and its bytes |
+//! | `backend.rs` | the database behind a trait: sled, and one in memory that fails on purpose |
+//! | `columns.rs`, `index.rs`, `graph.rs` | particles, links, neurons: by number and by content |
+//! | `merkle/` | trees, logs, app hash, proofs |
+//! | `commitment.rs` | the ten roots of a height and how a pass changes them |
+//! | `snapshot.rs`, `staged.rs`, `history.rs` | a height, the next one, the kept ones |
+//! | `journal.rs`, `checkpoint.rs`, `recover.rs` | what is on disk, and the way back from it |
+//!
+//! Invariants: one writer ([`Store`], `&mut` for commits), any number of readers that never lock
+//! ([`Reader`], [`Snapshot`]); a height is durable before it is published; what a start finds is
+//! served only if its roots come out. Deliberately absent: undo (a staged height is dropped),
+//! async, type parameters, any knowledge of what keys and values mean.
 
+pub mod backend;
+pub mod codec;
+pub mod columns;
+pub mod commitment;
+pub mod graph;
+pub mod history;
+pub mod index;
+pub mod journal;
 pub mod merkle;
+pub mod recover;
+pub mod snapshot;
+pub mod staged;
+pub mod tables;
+
+#[cfg(test)]
+mod tests;
+
+pub use history::HeightError;
+pub use recover::Recovery;
+pub use snapshot::Snapshot;
+pub use staged::{GenesisRanks, Publication, Staged};
+
+use crate::error::Fault;
+use crate::state::Changes;
+use crate::types::{Hash, Height};
+use arc_swap::ArcSwap;
+use backend::{Disk, SledDisk};
+use commitment::NewCodes;
+use history::History;
+use journal::Journal;
+use staged::Content;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Settings of the store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Memory for heights before the latest, in bytes; at least two heights are kept anyway.
+    pub history_memory_bytes: u64,
+    /// A checkpoint is made after so many heights,
+    pub checkpoint_heights: u64,
+    /// or when the journal since the last one has half its size and at least so many bytes.
+    pub checkpoint_journal_bytes: u64,
+    /// Commits stop with a clear fault when less than this is free on the disk, in bytes: a full
+    /// disk would keep the database from opening again.
+    pub free_bytes_min: u64,
+    /// When nothing on disk verifies: put it aside and start from nothing, so that the consensus
+    /// engine replays its blocks from genesis, instead of refusing to start.
+    pub start_over: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            history_memory_bytes: 64 << 20,
+            checkpoint_heights: 1_000,
+            checkpoint_journal_bytes: 32 << 20,
+            free_bytes_min: 64 << 20,
+            start_over: false,
+        }
+    }
+}
+
+/// All consensus state. One per node; the only writer.
+pub struct Store {
+    disk: Box<dyn Disk>,
+    options: Options,
+    shared: Arc<Shared>,
+    recovery: Recovery,
+    is_empty: bool,
+}
+
+/// What readers and the writer share.
+struct Shared {
+    history: ArcSwap<History>,
+    journal: Journal,
+}
+
+/// A handle for reading committed heights, for any thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Reader(Arc<Shared>);
+
+impl Store {
+    /// Opens the store in a folder, or makes one. What was damaged and what was done about it
+    /// stands in [`Store::recovery`] and in the log.
+    ///
+    /// # Errors
+    /// The disk fails; another process has the store open; nothing on it verifies (the text names
+    /// the ways out).
+    pub fn open(folder: &Path, options: Options) -> Result<Store, Fault> {
+        Store::open_on(Box::new(SledDisk::new(folder)?), options)
+    }
+
+    /// Opens the store on a disk of any kind.
+    pub fn open_on(disk: Box<dyn Disk>, options: Options) -> Result<Store, Fault> {
+        let recovered = recover::recover(&*disk, &options)?;
+        let recover::Recovered { journal, history, recovery, is_empty } = recovered;
+        recovery.log();
+        let shared = Shared { history: ArcSwap::from_pointee(history), journal };
+        Ok(Store { disk, options, shared: Arc::new(shared), recovery, is_empty })
+    }
+
+    /// What opening found and did.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Whether no height was ever committed: `Info` answers height 0 and an empty app hash.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// The latest committed state; of an empty store, the empty state at height 0.
+    pub fn latest(&self) -> Arc<Snapshot> {
+        self.shared.history.load().latest().clone()
+    }
+
+    /// The state of a height that is still kept.
+    pub fn snapshot(&self, height: Height) -> Result<Arc<Snapshot>, HeightError> {
+        self.shared.history.load().at(height)
+    }
+
+    /// A handle for readers.
+    pub fn reader(&self) -> Reader {
+        Reader(self.shared.clone())
+    }
+
+    /// The state after the genesis, on an empty store: nothing durable, `InitChain` answers with
+    /// its app hash. Its height is the one before `initial_height`, its tree version
+    /// `initial_height`, as that of the first block, which is staged on top with
+    /// [`Store::stage_on`]; the first commit makes both durable in one record.
+    ///
+    /// # Panics
+    /// The store is empty; the initial height is above 0 and below 2^32; links carry height 0.
+    pub fn stage_genesis(
+        &self,
+        initial_height: Height,
+        changes: &Changes,
+        ranks: Option<&GenesisRanks>,
+    ) -> Staged {
+        assert!(self.is_empty, "a genesis is staged on an empty store");
+        assert!(u32::try_from(initial_height.0).is_ok(), "heights are below 2^32");
+        let height = initial_height.previous().expect("the initial height is above 0");
+        let codes = ranks
+            .map(|GenesisRanks { code_bits, codes, .. }| NewCodes { code_bits: *code_bits, codes });
+        let rounds = ranks.map_or(Vec::new(), |ranks| ranks.rounds.clone());
+        let content = Content { height, version: initial_height.0, changes, codes, rounds };
+        staged::stage(&self.latest(), content)
+    }
+
+    /// The state after a block on top of a committed snapshot, without committing it. Pure: may be
+    /// called any number of times.
+    ///
+    /// # Panics
+    /// The height does not follow the base's; codes are not ascending, or of unknown particles.
+    pub fn stage(
+        &self,
+        base: &Arc<Snapshot>,
+        height: Height,
+        changes: &Changes,
+        publication: Option<&Publication>,
+    ) -> Staged {
+        staged::stage(base, block(base, height, changes, publication))
+    }
+
+    /// The same on top of the staged genesis.
+    pub fn stage_on(
+        &self,
+        base: &Staged,
+        height: Height,
+        changes: &Changes,
+        publication: Option<&Publication>,
+    ) -> Staged {
+        staged::stage_on(base, block(base.snapshot(), height, changes, publication))
+    }
+
+    /// Makes a staged height durable, then the latest. After a fault the store is not to be used
+    /// further: what is on disk is decided at the next open.
+    ///
+    /// # Errors
+    /// The disk fails or is nearly full.
+    ///
+    /// # Panics
+    /// The staged height does not stand on the latest committed one, or is a genesis alone.
+    pub fn commit(&mut self, staged: Staged) -> Result<Arc<Snapshot>, Fault> {
+        let latest = self.latest();
+        let base = (latest.height(), latest.app_hash());
+        assert_eq!(staged.base(), base, "a commit stands on the latest height");
+        let is_genesis = self.is_empty && staged.record_passes() < 2;
+        assert!(!is_genesis, "the first commit is the genesis and the first block on top of it");
+        self.check_free_space()?;
+        self.shared.journal.append(&staged.record(self.is_empty))?;
+        let snapshot = staged::settled(&staged);
+        let history = match self.is_empty {
+            true => History::new(snapshot.clone()),
+            false => {
+                let budget = self.options.history_memory_bytes;
+                let history = self.shared.history.load();
+                history.with(snapshot.clone(), staged.retained(), budget)
+            }
+        };
+        self.is_empty = false;
+        self.shared.history.store(Arc::new(history));
+        Ok(snapshot)
+    }
+
+    fn check_free_space(&self) -> Result<(), Fault> {
+        let least = self.options.free_bytes_min;
+        match self.disk.free_bytes()? {
+            Some(free) if free < least => Err(Fault::Storage(format!(
+                "{free} bytes are free in {}, at least {least} are needed to go on: free some \
+                 space and start again, nothing is lost",
+                self.disk.describe()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The content of a block.
+fn block<'a>(
+    base: &Snapshot,
+    height: Height,
+    changes: &'a Changes,
+    publication: Option<&'a Publication>,
+) -> Content<'a> {
+    assert_eq!(base.height().next(), Some(height), "heights follow one another");
+    let codes = publication
+        .map(|Publication { code_bits, codes, .. }| NewCodes { code_bits: *code_bits, codes });
+    let rounds: Vec<Vec<u8>> = publication.iter().map(|round| round.record.clone()).collect();
+    let fits = rounds.iter().all(|record| record.len() <= tables::ROUND_BYTES_MAX);
+    assert!(fits, "a round's record has at most {} bytes", tables::ROUND_BYTES_MAX);
+    Content { height, version: height.0, changes, codes, rounds }
+}
+
+impl Reader {
+    /// The latest committed state.
+    pub fn latest(&self) -> Arc<Snapshot> {
+        self.0.history.load().latest().clone()
+    }
+
+    /// The state of a height that is still kept.
+    pub fn snapshot(&self, height: Height) -> Result<Arc<Snapshot>, HeightError> {
+        self.0.history.load().at(height)
+    }
+
+    /// The heights that can be asked for, oldest and latest.
+    pub fn heights(&self) -> (Height, Height) {
+        let history = self.0.history.load();
+        (history.oldest().height(), history.latest().height())
+    }
+
+    /// The roots of a height by name and its app hash: of any kept height, and of older ones for
+    /// as long as the journal has their records.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn roots(&self, height: Height) -> Result<Option<HeightRoots>, Fault> {
+        if let Ok(snapshot) = self.snapshot(height) {
+            return Ok(Some((snapshot.app_hash(), snapshot.roots())));
+        }
+        let record = self.0.journal.record(height)?;
+        Ok(record.map(|record| (record.app_hash, commitment::named(&record.roots))))
+    }
+}
+
+/// An app hash and the roots by name it is made of.
+pub type HeightRoots = (Hash, Vec<(String, Hash)>);
