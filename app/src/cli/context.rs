@@ -3,7 +3,9 @@
 use super::output::Format;
 use crate::client::keys::{Backend, KeyError};
 use crate::client::settings::{ClientSettings, DEFAULT_NODE};
-use crate::client::{Failure, KeyStore};
+use crate::client::{Client, Failure, KeyStore};
+use crate::types::Address;
+use std::future::Future;
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -68,8 +70,37 @@ impl Context {
 
     /// The keys of the home.
     pub fn keys(&self) -> KeyStore {
-        // Settings may choose where keys are looked for; only a flag narrows the search.
         KeyStore::new(&self.home, self.keyring)
+    }
+
+    /// The node.
+    pub fn client(&self) -> Result<Client, Failure> {
+        Client::new(self.node())
+    }
+
+    /// An address: given as one, or as the name of a key.
+    pub fn address(&self, text: &str) -> Result<String, Failure> {
+        if Address::parse(text, self.prefix()).is_ok() {
+            return Ok(text.to_owned());
+        }
+        match self.keys().show(text) {
+            Ok(info) => Ok(info.address().to_bech32(self.prefix())),
+            Err(KeyError::Missing { .. } | KeyError::Name(_)) => {
+                let reason = Address::parse(text, self.prefix()).expect_err("tried above");
+                Err(Failure::usage(format!("'{text}' is neither an address nor a key: {reason}")))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Runs what waits for the network.
+    pub fn block_on<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let failure = |error| Failure::local(format!("cannot start waiting: {error}"));
+        runtime.map_err(failure)?.block_on(work)
     }
 
     /// The prefix of addresses.

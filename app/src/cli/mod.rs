@@ -1,9 +1,17 @@
 //! The commands of `cyberd`, one file per group: parse, call, print. No rules live here.
 
+mod cid;
 pub mod context;
+mod deliver;
 mod keys;
+mod link;
 pub mod output;
+mod query;
+mod search;
+mod send;
+mod status;
 mod version;
+pub mod words;
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +42,19 @@ pub struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Link(link::Link),
+    Send(send::Send),
+    Search(search::Search),
+    Backlinks(search::Backlinks),
+    Top(search::Top),
+    #[command(visible_alias = "q")]
+    Query(query::Query),
+    Cid(cid::Cid),
     Keys(keys::Keys),
+    /// Show the node and the chain at one look
+    #[command(after_help = "Example:\n  cyberd status --output json")]
+    Status,
+    Roots(status::Roots),
     /// Show the version of this program
     #[command(after_help = "Example:\n  cyberd version --output json")]
     Version,
@@ -68,7 +88,16 @@ fn run(arguments: Vec<OsString>) -> Exit {
 
 fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
     match command {
+        Command::Link(link) => link::run(context, &link),
+        Command::Send(send) => send::run(context, &send),
+        Command::Search(search) => search::search(context, &search),
+        Command::Backlinks(backlinks) => search::backlinks(context, &backlinks),
+        Command::Top(top) => search::top(context, &top),
+        Command::Query(query) => query::run(context, &query),
+        Command::Cid(cid) => cid::run(&cid),
         Command::Keys(keys) => keys::run(context, keys),
+        Command::Status => status::status(context),
+        Command::Roots(roots) => status::roots(context, &roots),
         Command::Version => Ok(version::version()),
         Command::Completions(completions) => Ok(version::completions(&completions, Cli::command())),
     }

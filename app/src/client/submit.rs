@@ -1,0 +1,196 @@
+//! Sending one transaction and waiting for what becomes of it.
+//!
+//! Invariants: a transaction is sent at most twice, and the second time only after the node said
+//! that the first had a wrong sequence. Every transaction has a last height, so waiting ends with
+//! an answer: in a block, refused, expired; "unknown" only when the node stops answering or the
+//! chain stops making blocks.
+
+use super::failure::{Exit, Failure};
+use super::keys::SigningKey;
+use super::rpc::{Broadcast, Client, Included, Lookup};
+use super::sequence::SequenceFile;
+use super::transaction::{Draft, Signed, Signing, LIFETIME_BLOCKS};
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{sleep, Instant};
+
+/// Between two looks.
+const POLL: Duration = Duration::from_millis(100);
+/// A node that is silent, or a chain that stands still, for this long ends the waiting.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who sends, and from where.
+pub struct Sender<'a> {
+    pub client: &'a Client,
+    pub home: &'a Path,
+    pub prefix: &'a str,
+    pub key: &'a SigningKey,
+}
+
+/// A transaction that a node has taken.
+pub struct Sent {
+    pub signed: Signed,
+    /// The account that signed.
+    pub address: String,
+    /// The last height before it was sent.
+    pub since: u64,
+}
+
+impl Sender<'_> {
+    /// Signs and hands over. `talk` gets what a person should know on the way.
+    pub async fn send(&self, draft: &Draft, talk: &mut dyn FnMut(&str)) -> Result<Sent, Failure> {
+        let address = self.key.address();
+        let mut file = SequenceFile::take(self.home, &address, &mut || {
+            talk("Another command is using this key; waiting for it.");
+        })?;
+        let address = address.to_bech32(self.prefix);
+        let status = self.client.status().await?;
+        let account = self.client.account(&address).await?.ok_or_else(|| {
+            let text = format!("account {address} does not exist: unknown address");
+            Failure::of_chain(Exit::Refused, "sdk", 9, &text)
+        })?;
+        let mut signing = Signing {
+            key: self.key,
+            chain_id: &status.chain_id,
+            account_number: account.number,
+            sequence: file.next(&status.chain_id, account.sequence, status.height),
+            timeout_height: status.height + LIFETIME_BLOCKS,
+        };
+        let mut signed = draft.sign(&signing)?;
+        let mut answer = self.client.broadcast(signed.bytes.clone()).await?;
+        if let Some(expected) = expected_sequence(&answer) {
+            signing.sequence = expected;
+            signed = draft.sign(&signing)?;
+            answer = self.client.broadcast(signed.bytes.clone()).await?;
+        }
+        if let Broadcast::Refused { space, code, log } = answer {
+            return Err(Failure::of_chain(Exit::Refused, &space, code, &log));
+        }
+        file.note(&status.chain_id, signed.sequence + 1, signed.timeout_height)?;
+        Ok(Sent { signed, address, since: status.height })
+    }
+}
+
+/// The sequence the node wants instead, when that is why it refused.
+pub fn expected_sequence(answer: &Broadcast) -> Option<u64> {
+    let Broadcast::Refused { space, code: 32, log } = answer else { return None };
+    if space != "sdk" {
+        return None;
+    }
+    let (_, rest) = log.split_once("expected ")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+impl Sent {
+    /// Waits for the block that takes the transaction. A transaction that failed in its block is
+    /// a failure with the chain's code.
+    pub async fn wait(&self, client: &Client) -> Result<Included, Failure> {
+        let hash = self.signed.hash_text();
+        let included = self.watch(client).await.map_err(|failure| failure.of_transaction(&hash))?;
+        match included.code {
+            0 => Ok(included),
+            code => {
+                let text = format!("in block {}, but failed: {}", included.height, included.log);
+                let failure = Failure::of_chain(Exit::Failed, &included.space, code, &text);
+                Err(failure.of_transaction(&hash))
+            }
+        }
+    }
+
+    async fn watch(&self, client: &Client) -> Result<Included, Failure> {
+        let mut scanned = self.since;
+        let mut height = self.since;
+        let mut moved = Instant::now();
+        loop {
+            match self.look(client, &mut scanned).await {
+                Ok((Some(included), _)) => return Ok(included),
+                Ok((None, now)) if now >= self.signed.timeout_height => {
+                    return self.settle(client, now).await;
+                }
+                Ok((None, now)) if now > height => (height, moved) = (now, Instant::now()),
+                Ok(_) => {}
+                Err(failure) if failure.exit != Exit::Unreachable => return Err(failure),
+                Err(_) => {}
+            }
+            if moved.elapsed() > PATIENCE {
+                return Err(self.unknown(client, height));
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// One look: by the node's index, without one through the blocks that are new.
+    async fn look(
+        &self,
+        client: &Client,
+        scanned: &mut u64,
+    ) -> Result<(Option<Included>, u64), Failure> {
+        let lookup = client.transaction(self.signed.hash).await?;
+        if let Lookup::Found(included) = lookup {
+            return Ok((Some(included), 0));
+        }
+        let height = client.status().await?.height;
+        if lookup == Lookup::NoIndex {
+            while *scanned < height {
+                let found = client.transaction_in_block(self.signed.hash, *scanned + 1).await?;
+                if found.is_some() {
+                    return Ok((found, height));
+                }
+                *scanned += 1;
+            }
+        }
+        Ok((None, height))
+    }
+
+    /// The last height has passed: the account's sequence and the blocks tell.
+    async fn settle(&self, client: &Client, height: u64) -> Result<Included, Failure> {
+        let account = client.account(&self.address).await?;
+        let used = account.is_some_and(|account| account.sequence > self.signed.sequence);
+        let last = height.min(self.signed.timeout_height);
+        for at in self.since + 1..=last {
+            if !used {
+                break;
+            }
+            if let Some(included) = client.transaction_in_block(self.signed.hash, at).await? {
+                return Ok(included);
+            }
+        }
+        let text = format!(
+            "no block up to {} took the transaction and none will: nothing changed",
+            self.signed.timeout_height
+        );
+        Err(Failure::of_chain(Exit::Refused, "sdk", 30, &text))
+    }
+
+    fn unknown(&self, client: &Client, height: u64) -> Failure {
+        let text = format!(
+            "the outcome is not known: no new block from {} since height {height}; the \
+             transaction can enter a block up to height {}",
+            client.address(),
+            self.signed.timeout_height
+        );
+        Failure::new(Exit::Unknown, "outcome-unknown", text)
+            .hint(format!("ask later: cyberd query tx {}", self.signed.hash_text()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wanted_sequence_is_read_from_the_refusal() {
+        let refused = |space: &str, code, log: &str| Broadcast::Refused {
+            space: space.to_owned(),
+            code,
+            log: log.to_owned(),
+        };
+        let log = "account sequence mismatch, expected 12, got 9: incorrect account sequence";
+        assert_eq!(expected_sequence(&refused("sdk", 32, log)), Some(12));
+        assert_eq!(expected_sequence(&refused("sdk", 4, log)), None);
+        assert_eq!(expected_sequence(&refused("graph", 32, log)), None);
+        assert_eq!(expected_sequence(&refused("sdk", 32, "expected ")), None);
+        assert_eq!(expected_sequence(&Broadcast::Accepted), None);
+    }
+}
