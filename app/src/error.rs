@@ -99,6 +99,7 @@ codes! {
     WRONG_SEQUENCE = "sdk" 32;
     NOT_SUPPORTED = "sdk" 37;
     INVALID_GAS_LIMIT = "sdk" 41;
+    SEND_DISABLED = "bank" 5;
     LINK_EXISTS = "graph" 2;
     NO_LINKS = "graph" 3;
     SELF_LINK = "graph" 4;

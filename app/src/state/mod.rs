@@ -6,6 +6,7 @@
 //! applied (`overlay::tests::reads_like_a_map`). Deliberately absent: async, type parameters,
 //! deletion of particles or links.
 
+pub mod codec;
 pub mod event;
 pub mod overlay;
 
