@@ -1,6 +1,147 @@
-//! The state machine: blocks in, results and an app hash out. Synchronous and deterministic; it
-//! knows no socket, clock or environment. [`Engine`]'s methods are the whole surface.
+//! The state machine: blocks in, results and an app hash out.
+//!
+//! Synchronous and deterministic: it knows no socket, clock or environment. [`Engine`]'s methods
+//! are the whole surface; they are those of [`crate::abci::Application`] in the words of the
+//! chain. Two locks, never held together: one for the block's side (one caller, the consensus
+//! connection), one for CheckTx. Queries take neither.
+//!
+//! Invariants: nothing is written before `commit`; `finalize_block` for the same height answers
+//! the same, whatever was checked, proposed or asked in between and however often the node
+//! started again (`tests/determinism.rs`).
 
+mod block;
+mod check;
+mod deliver;
+pub mod export;
+pub mod genesis;
+mod proposal;
+mod route;
+mod signatures;
 mod types;
 
 pub use types::*;
+
+use crate::ante::GasPrice;
+use crate::error::Fault;
+use crate::rank::worker::BeforeRound;
+use crate::rank::Worker;
+use crate::store::{Reader, Snapshot as StoreSnapshot, Store};
+use crate::types::Height;
+use block::BlockSide;
+use check::CheckState;
+use prost::bytes::Bytes;
+use signatures::SignatureMemory;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The version of the state machine: of its rules and its state. In every header.
+pub const APP_VERSION: u64 = 1;
+
+/// What a node may choose; none of it changes a result.
+pub struct Options {
+    /// CheckTx refuses fees below all of these; empty: none asked.
+    pub minimum_gas_prices: Vec<GasPrice>,
+    /// Threads of a rank sweep.
+    pub rank_threads: usize,
+    /// Called before each round, with its number: tests slow the worker down here.
+    pub before_round: Option<BeforeRound>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { minimum_gas_prices: Vec::new(), rank_threads: 2, before_round: None }
+    }
+}
+
+/// The engine.
+pub struct Engine {
+    minimum_gas_prices: Vec<GasPrice>,
+    block: Mutex<BlockSide>,
+    check: Mutex<CheckState>,
+    signatures: SignatureMemory,
+    reader: Reader,
+}
+
+impl Engine {
+    /// An engine on an opened store. A round that was running is started again.
+    pub fn new(store: Store, options: Options) -> Engine {
+        let reader = store.reader();
+        let worker = Worker::new(options.rank_threads, options.before_round);
+        let block = BlockSide::new(store, worker);
+        let committed = block.committed();
+        Engine {
+            minimum_gas_prices: options.minimum_gas_prices,
+            block: Mutex::new(block),
+            check: Mutex::new(CheckState::new(committed)),
+            signatures: SignatureMemory::default(),
+            reader,
+        }
+    }
+
+    /// The handle of everything that reads committed states.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The last committed height and its app hash.
+    pub fn info(&self) -> Info {
+        let committed = self.block_side().committed();
+        Info {
+            version: env!("CARGO_PKG_VERSION"),
+            app_version: APP_VERSION,
+            height: committed.as_ref().map_or(Height(0), |snapshot| snapshot.height()),
+            app_hash: committed.map_or_else(Vec::new, |snapshot| snapshot.app_hash().to_vec()),
+        }
+    }
+
+    /// Builds the genesis state in memory.
+    pub fn init_chain(&self, genesis: &Genesis) -> Result<GenesisOutcome, Fault> {
+        let (outcome, snapshot) = self.block_side().init_chain(genesis)?;
+        *self.check_state() = CheckState::new(Some(snapshot));
+        Ok(outcome)
+    }
+
+    /// Checks transactions for the mempool, in order; `results` grows as each is complete.
+    pub fn check_txs(&self, requests: &[CheckRequest], results: &mut Vec<TxResult>) {
+        let mut state = self.check_state();
+        state.check(requests, &self.signatures, &self.minimum_gas_prices, results);
+    }
+
+    /// The transactions of a proposal of our own.
+    pub fn prepare_proposal(&self, proposal: &Proposal) -> Result<Vec<Bytes>, Fault> {
+        Ok(proposal::prepare(&*self.base()?, proposal))
+    }
+
+    /// Whether to vote for a proposal.
+    pub fn process_proposal(&self, proposal: &Proposal) -> Result<ProposalVerdict, Fault> {
+        Ok(proposal::process(&*self.base()?, proposal))
+    }
+
+    /// Executes a decided block; nothing becomes durable.
+    pub fn finalize_block(&self, block: &Block) -> Result<BlockOutcome, Fault> {
+        self.block_side().finalize(block, &self.signatures)
+    }
+
+    /// Makes the finalized block durable. The answer: the lowest height CometBFT must keep.
+    pub fn commit(&self) -> Result<Height, Fault> {
+        let mut block = self.block_side();
+        let snapshot = block.commit()?;
+        drop(block);
+        *self.check_state() = CheckState::new(Some(snapshot));
+        // All blocks are kept: a node that finds its own disk damaged replays them.
+        Ok(Height(0))
+    }
+
+    /// The state that the next block stands on: the last committed one, or the genesis.
+    pub fn base(&self) -> Result<Arc<StoreSnapshot>, Fault> {
+        self.block_side().base()
+    }
+
+    fn block_side(&self) -> MutexGuard<'_, BlockSide> {
+        // A panic in a consensus call ends the process, so nobody sees a poisoned block side.
+        self.block.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_state(&self) -> MutexGuard<'_, CheckState> {
+        self.check.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,173 @@
+//! A block: begin hooks, transactions, end hooks, in the order the protocol gives.
+
+use super::deliver::{deliver_tx, Delivered};
+use super::genesis::{self, AppState};
+use super::signatures::SignatureMemory;
+use super::{Block, BlockOutcome, Genesis, GenesisOutcome};
+use crate::ante::{Budget, Context, Mode};
+use crate::error::{Fault, Refusal};
+use crate::modules::{bandwidth, graph, params, rank as rank_state};
+use crate::rank::{input, is_boundary, output, Worker};
+use crate::state::{Event, Overlay};
+use crate::store::{Snapshot, Staged, Store};
+use crate::tx::{self, Tx};
+use crate::types::Height;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// The side of the engine that blocks change.
+pub struct BlockSide {
+    store: Store,
+    worker: Worker,
+    /// The genesis state, until the first commit.
+    genesis: Option<Staged>,
+    /// The finalized block, until its commit.
+    staged: Option<Staged>,
+}
+
+impl BlockSide {
+    /// Starts the round that the store's latest height holds frozen.
+    pub fn new(store: Store, mut worker: Worker) -> BlockSide {
+        worker.ensure(&store.latest());
+        BlockSide { store, worker, genesis: None, staged: None }
+    }
+
+    /// The state that the next block stands on.
+    pub fn base(&self) -> Result<Arc<Snapshot>, Fault> {
+        match (&self.genesis, self.store.is_empty()) {
+            (_, false) => Ok(self.store.latest()),
+            (Some(staged), true) => Ok(Arc::clone(staged.snapshot())),
+            (None, true) => Err(Fault::Consensus(
+                "there is neither a committed height nor a genesis state: InitChain comes first"
+                    .into(),
+            )),
+        }
+    }
+
+    /// The last committed state; none before the first block.
+    pub fn committed(&self) -> Option<Arc<Snapshot>> {
+        (!self.store.is_empty()).then(|| self.store.latest())
+    }
+
+    /// Builds the genesis state in memory; again, if it is asked again.
+    pub fn init_chain(
+        &mut self,
+        genesis: &Genesis,
+    ) -> Result<(GenesisOutcome, Arc<Snapshot>), Fault> {
+        if let Some(latest) = self.committed() {
+            let height = latest.height();
+            return Err(Fault::Consensus(format!(
+                "InitChain, but the store is at height {height}: CometBFT's data is of another \
+                 chain or was removed"
+            )));
+        }
+        let state = AppState::parse(&genesis.app_state)?;
+        let empty = self.store.latest();
+        let mut overlay = Overlay::new(empty.as_ref());
+        let ranks = genesis::init(&mut overlay, genesis, &state)?;
+        let changes = overlay.into_changes();
+        let staged = self.store.stage_genesis(genesis.initial_height, &changes, ranks.as_ref());
+        let outcome = GenesisOutcome {
+            app_hash: staged.app_hash(),
+            validators: Vec::new(),
+            consensus_params: None,
+        };
+        let snapshot = Arc::clone(staged.snapshot());
+        self.genesis = Some(staged);
+        Ok((outcome, snapshot))
+    }
+
+    /// Executes a block on top of the last one.
+    pub fn finalize(
+        &mut self,
+        block: &Block,
+        memory: &SignatureMemory,
+    ) -> Result<BlockOutcome, Fault> {
+        let base = self.base()?;
+        let chain = params::state::chain(base.as_ref());
+        if base.height().next() != Some(block.height) {
+            return Err(Fault::Consensus(format!(
+                "asked for block {}, the state is at {}",
+                block.height,
+                base.height()
+            )));
+        }
+        let mut overlay = Overlay::new(base.as_ref());
+        let txs = decode(block, &chain.address_prefix);
+        let known: Vec<&Tx> = txs.iter().flatten().collect();
+        memory.prefetch(base.as_ref(), &known);
+        let verify = |tx: &Tx, index: usize, key: &_, number: u64| {
+            memory.verify((tx, index), key, &chain.chain_id, number)
+        };
+        let context = Context {
+            mode: Mode::Block,
+            height: block.height,
+            minimum_gas_prices: &[],
+            verify: &verify,
+        };
+        let mut budget = Budget::of_block(&overlay);
+        let mut results = Vec::with_capacity(txs.len());
+        let mut raw_units: u64 = 0;
+        for tx in &txs {
+            let Delivered { result, raw_units: raw } =
+                deliver_tx(&mut overlay, tx, &context, &mut budget);
+            raw_units = raw_units.checked_add(raw).expect("a block stays within its limit");
+            results.push(result);
+        }
+        let (staged, events) = self.end_block(overlay, &base, block.height, raw_units)?;
+        let app_hash = staged.app_hash();
+        self.staged = Some(staged);
+        Ok(BlockOutcome {
+            results,
+            events,
+            validator_updates: Vec::new(),
+            consensus_params: None,
+            app_hash,
+        })
+    }
+
+    /// End hooks: bandwidth's ring and price, publish – freeze, then trees, logs, app hash.
+    fn end_block(
+        &mut self,
+        mut overlay: Overlay<'_>,
+        base: &Arc<Snapshot>,
+        height: Height,
+        raw_units: u64,
+    ) -> Result<(Staged, Vec<Event>), Fault> {
+        bandwidth::hooks::end_block(&mut overlay, height, raw_units);
+        graph::state::count(&mut overlay);
+        let period = rank_state::state::params(&overlay).calculation_period;
+        let mut publication = None;
+        if is_boundary(height, period) {
+            if let Some(frozen) = rank_state::state::frozen(base.as_ref()) {
+                self.worker.ensure(base);
+                let outcome = self.worker.finish()?;
+                let published = output::publish(&mut overlay, base, &frozen, outcome, height);
+                publication = Some(published);
+            }
+            input::freeze(&mut overlay, base, height);
+        }
+        let events = overlay.take_events();
+        let changes = overlay.into_changes();
+        let publication = publication.as_ref();
+        let staged = match &self.genesis {
+            Some(genesis) => self.store.stage_on(genesis, height, &changes, publication),
+            None => self.store.stage(base, height, &changes, publication),
+        };
+        Ok((staged, events))
+    }
+
+    /// Makes the finalized block durable and tells the worker of a round to start.
+    pub fn commit(&mut self) -> Result<Arc<Snapshot>, Fault> {
+        let staged = self.staged.take();
+        let staged = staged.ok_or_else(|| Fault::Consensus("Commit without a block".into()))?;
+        let snapshot = self.store.commit(staged)?;
+        self.genesis = None;
+        self.worker.ensure(&snapshot);
+        Ok(snapshot)
+    }
+}
+
+fn decode(block: &Block, prefix: &str) -> Vec<Result<Tx, Refusal>> {
+    block.txs.par_iter().map(|bytes| tx::decode(bytes.clone(), prefix)).collect()
+}

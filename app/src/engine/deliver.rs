@@ -1,0 +1,151 @@
+//! One transaction of a block: admit, run every message, keep or drop.
+
+use super::route;
+use super::TxResult;
+use crate::ante::{self, Budget, Context};
+use crate::error::{code, Refusal};
+use crate::modules::{bandwidth, params};
+use crate::state::{Event, Overlay, Write};
+use crate::tx::Tx;
+use crate::types::Height;
+use cyber_proto::cosmos::base::abci::v1beta1::TxMsgData;
+use cyber_proto::Any;
+use prost::bytes::Bytes;
+use prost::Message;
+
+/// Success logs are JSON up to this many events and bytes, else empty; they are not hashed.
+const LOG_EVENTS_MAX: usize = 24;
+const LOG_BYTES_MAX: usize = 8 * 1024;
+
+/// A transaction's result, and the raw units of bandwidth it was charged.
+pub struct Delivered {
+    pub result: TxResult,
+    pub raw_units: u64,
+}
+
+/// Runs a transaction on top of the block's overlay. A refusal at the door changes nothing; a
+/// message that fails takes all messages of the transaction with it, while the charge and the
+/// sequence stay.
+pub fn deliver_tx(
+    block: &mut Overlay<'_>,
+    tx: &Result<Tx, Refusal>,
+    context: &Context<'_>,
+    budget: &mut Budget,
+) -> Delivered {
+    let tx = match tx {
+        Ok(tx) => tx,
+        Err(refusal) => {
+            let result = TxResult::refused(refusal.clone(), 0, 0);
+            return Delivered { result, raw_units: 0 };
+        }
+    };
+    let gas_wanted = signed(tx.fee.gas_limit);
+    let mut door = Overlay::new(&*block);
+    let admitted = match ante::admit(&mut door, tx, context, budget) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            let used = signed(tx.size_gas());
+            return Delivered {
+                result: TxResult::refused(refusal, gas_wanted, used),
+                raw_units: 0,
+            };
+        }
+    };
+    let (gas_used, raw_units) = (signed(admitted.gas_used), admitted.raw_units);
+    let mut events = door.take_events();
+    let mut inner = Overlay::new(&door);
+    let ran = run_messages(&mut inner, admitted.tx, context.height);
+    let mut changes = inner.into_changes();
+    let result = match ran {
+        Ok(data) => {
+            let of_messages = std::mem::take(&mut changes.events);
+            door.apply(changes);
+            let log = success_log(&of_messages);
+            events.extend(of_messages);
+            TxResult { code: code::OK, data, log, gas_wanted, gas_used, events }
+        }
+        Err(Refusal { code, log }) => {
+            TxResult { code, data: Bytes::new(), log, gas_wanted, gas_used, events }
+        }
+    };
+    bandwidth::hooks::stake_moved(&mut door, &*block, context.height);
+    let changes = door.into_changes();
+    block.apply(changes);
+    Delivered { result, raw_units }
+}
+
+/// Runs every message in order and encodes their responses.
+fn run_messages(state: &mut Overlay<'_>, tx: &Tx, height: Height) -> Result<Bytes, Refusal> {
+    let prefix = params::state::chain(state).address_prefix;
+    let mut data = TxMsgData::default();
+    for (index, message) in tx.messages.iter().enumerate() {
+        let sender = message.signers()[0].to_bech32(&prefix);
+        let mut before = state.take_events();
+        let response = route::route(state, message, height).map_err(|refusal| {
+            refusal.within(format_args!("failed to execute message; message index: {index}"))
+        })?;
+        let handled = state.take_events();
+        let mut action = Event::new("message").with("action", message.kind().type_url);
+        action = action.with("sender", sender);
+        if !handled.iter().any(names_its_module) {
+            action = action.with("module", message.kind().module);
+        }
+        before.push(action);
+        before.extend(handled);
+        before
+            .into_iter()
+            .map(|event| with_index(event, index))
+            .for_each(|event| state.emit(event));
+        let type_url = message.kind().response_url.to_owned();
+        data.msg_responses.push(Any { type_url, value: response });
+    }
+    Ok(data.encode_to_vec().into())
+}
+
+fn names_its_module(event: &Event) -> bool {
+    event.kind == "message" && event.attributes.iter().any(|(key, _)| *key == "module")
+}
+
+/// `msg_index` stands in `message` events only, as SDK 0.50 has it.
+fn with_index(event: Event, index: usize) -> Event {
+    let has = event.attributes.iter().any(|(key, _)| *key == "msg_index");
+    match event.kind == "message" && !has {
+        true => event.with("msg_index", index),
+        false => event,
+    }
+}
+
+/// The log of SDK 0.47: the events of each message, as JSON.
+fn success_log(events: &[Event]) -> String {
+    if events.len() > LOG_EVENTS_MAX {
+        return String::new();
+    }
+    let mut messages: Vec<serde_json::Value> = Vec::new();
+    for event in events {
+        let action = event.attributes.first().is_some_and(|(key, _)| *key == "action");
+        if event.kind == "message" && action {
+            messages.push(serde_json::json!({"msg_index": messages.len(), "events": []}));
+        }
+        let attribute =
+            |(key, value): &(&str, String)| serde_json::json!({"key": key, "value": value});
+        let shown = event.attributes.iter().filter(|(key, _)| *key != "msg_index");
+        let attributes: Vec<_> = shown.map(attribute).collect();
+        let entry = serde_json::json!({"type": event.kind, "attributes": attributes});
+        if let Some(serde_json::Value::Array(list)) =
+            messages.last_mut().and_then(|message| message.get_mut("events"))
+        {
+            list.push(entry);
+        }
+    }
+    let log = serde_json::Value::Array(messages).to_string();
+    if log.len() > LOG_BYTES_MAX {
+        String::new()
+    } else {
+        log
+    }
+}
+
+/// Gas as ABCI carries it.
+pub fn signed(gas: u64) -> i64 {
+    i64::try_from(gas).unwrap_or(i64::MAX)
+}
