@@ -2,6 +2,7 @@
 //! Part of the library so that tests, benches and other projects' tests use the same.
 
 pub mod chain;
+pub mod story;
 pub mod wallet;
 
 pub use chain::{Chain, ChainOptions};
