@@ -1,6 +1,6 @@
 //! Names of logs and metrics in one place; never influences state.
 //!
-//! Metrics go to whatever recorder [`install_metrics`] put in place, to nowhere without it, so
+//! Metrics go to whatever recorder [`install_metrics`] puts in place, to nowhere without it, so
 //! tests and tools record for free. Logs: [`logs`]. What becomes of a panic: [`panics`].
 
 pub mod logs;
@@ -10,6 +10,7 @@ use crate::error::Code;
 use crate::types::Height;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The metrics, by the names an operator sees.
@@ -71,17 +72,25 @@ const SECONDS: [f64; 16] = [
 /// Upper bounds of the histograms that count things.
 const COUNTS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
-/// Begins to collect metrics; the handle renders them as Prometheus wants them. Once a process.
-pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_batch".to_owned()), &COUNTS)?
-        .install_recorder()?;
-    for (metric, help) in name::ALL {
-        // One description serves every kind: the recorder keeps it by name.
-        metrics::describe_gauge!(*metric, *help);
-    }
-    Ok(handle)
+/// Begins to collect metrics, with the first call; the handle renders them as Prometheus wants
+/// them. Somebody has to call its `run_upkeep` now and then, or histograms grow.
+pub fn install_metrics() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let install = || -> Result<PrometheusHandle, BuildError> {
+            let builder = PrometheusBuilder::new();
+            let seconds = Matcher::Suffix("_seconds".to_owned());
+            let builder = builder.set_buckets_for_metric(seconds, &SECONDS)?;
+            let counts = Matcher::Suffix("_batch".to_owned());
+            builder.set_buckets_for_metric(counts, &COUNTS)?.install_recorder()
+        };
+        let handle = install().expect("the only recorder, and its buckets are not empty");
+        for (metric, help) in name::ALL {
+            // One description serves every kind: the recorder keeps it by name.
+            metrics::describe_gauge!(*metric, *help);
+        }
+        handle
+    })
 }
 
 /// An ABCI call that took this long.

@@ -101,6 +101,14 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "store.start_over",
+        right: "true or false",
+        set: |config, text| {
+            config.start_over = text.parse().map_err(|_| None)?;
+            Ok(())
+        },
+    },
+    Key {
         name: "rank.device",
         right: "cpu",
         set: |config, text| {

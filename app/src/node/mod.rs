@@ -1,4 +1,164 @@
-//! The node.
+//! The node: opens the store, starts the engine, the ABCI server and the health server, and waits
+//! for a signal or a [`Fault`].
+//!
+//! Invariants: a fault of any part ends the process with one clear line and a code that is not 0;
+//! SIGTERM and SIGINT end it cleanly within [`STOP_WITHIN`]. What was committed is durable before
+//! CometBFT hears of it, so no way of ending loses anything. CometBFT itself is started and
+//! watched by [`supervisor`], in another process.
 
+mod application;
 pub mod cometbft;
+pub mod health;
+mod readiness;
 pub mod supervisor;
+
+pub use application::Answer;
+pub use readiness::{Readiness, Report};
+
+use crate::abci::address::Address;
+use crate::abci::server::Server;
+use crate::ante::GasPrice;
+use crate::config::{Config, Device};
+use crate::engine::{self, Engine};
+use crate::error::Fault;
+use crate::store::{self, Store};
+use crate::telemetry;
+use application::{App, Heart};
+use health::Health;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{signal, SignalKind};
+use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
+
+/// How long a clean stop may take.
+pub const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// Of that, for the calls that run.
+const CALLS_WITHIN: Duration = Duration::from_secs(4);
+
+/// A node that runs.
+pub struct Node {
+    engine: Arc<Engine>,
+    server: Server,
+    health: Option<Health>,
+    faults: UnboundedReceiver<Fault>,
+}
+
+/// Where a home keeps what the application stores.
+pub fn store_folder(config: &Config) -> std::path::PathBuf {
+    config.home.join("data").join("cyberd")
+}
+
+impl Node {
+    /// Opens the store and starts everything. When it returns, CometBFT may be started.
+    ///
+    /// `queries`: makes what answers them, from the engine.
+    pub fn start(
+        config: &Config,
+        queries: impl FnOnce(&Arc<Engine>) -> Result<Answer, Fault>,
+    ) -> Result<Node, Fault> {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(config.threads);
+        // A second node of this process (in tests) uses the pool of the first.
+        let _ = threads.build_global();
+        let engine = Arc::new(open(config)?);
+        let answer = queries(&engine)?;
+        let heart = Arc::new(Heart::new());
+        let app = Arc::new(App::new(engine.clone(), answer, heart.clone()));
+        let (tell, faults) = unbounded_channel();
+        // Nobody listens once the node stops anyway.
+        let on_fault = Box::new(move |fault| drop(tell.send(fault)));
+        let server = Server::start(&config.abci_listen, app, config.query.threads, on_fault)?;
+        let readiness = Arc::new(Readiness::new(config, engine.reader().clone(), heart));
+        let health = config.health_listen.map(|at| Health::start(at, readiness));
+        Ok(Node { engine, server, health: health.transpose()?, faults })
+    }
+
+    /// What CometBFT's `proxy_app` takes.
+    pub fn abci_address(&self) -> &Address {
+        self.server.address()
+    }
+
+    /// Where health and metrics are served.
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health.as_ref().map(Health::address)
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Waits for SIGTERM or SIGINT, then stops cleanly.
+    ///
+    /// # Errors
+    /// The fault of a part that cannot go on; then nothing was stopped, the process has to end.
+    pub fn wait(mut self) -> Result<(), Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let fault = |e: std::io::Error| Fault::Setup(format!("cannot wait for signals: {e}"));
+        let name = runtime.map_err(fault)?.block_on(async {
+            let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
+            let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
+            tokio::select! {
+                Some(fault) = self.faults.recv() => Err(fault),
+                _ = terminate.recv() => Ok("SIGTERM"),
+                _ = interrupt.recv() => Ok("SIGINT"),
+            }
+        })?;
+        tracing::info!(signal = name, "stopping");
+        self.stop();
+        Ok(())
+    }
+
+    /// Lets the calls that run end, then closes everything.
+    pub fn stop(self) {
+        let Node { engine, server, health, .. } = self;
+        if !server.stop(CALLS_WITHIN) {
+            // The block being executed is executed again after the next start.
+            tracing::warn!("a call is still running; it is given up");
+            std::mem::forget(engine);
+        }
+        drop(health);
+        tracing::info!("stopped");
+    }
+}
+
+/// Runs a node until a signal ends it: the whole of `cyberd start`.
+///
+/// # Errors
+/// The fault that ended it. The process has to end at once, with a code that is not 0.
+pub fn run(
+    config: &Config,
+    queries: impl FnOnce(&Arc<Engine>) -> Result<Answer, Fault>,
+) -> Result<(), Fault> {
+    telemetry::logs::install(config.log_format, &config.log_level).map_err(Fault::Setup)?;
+    telemetry::panics::install_hook();
+    let node = Node::start(config, queries)?;
+    tracing::info!(abci = %node.abci_address(), home = %config.home.display(), "node runs");
+    node.wait()
+}
+
+fn open(config: &Config) -> Result<Engine, Fault> {
+    let options = store::Options {
+        history_memory_bytes: config.history_memory_bytes,
+        checkpoint_heights: config.checkpoint_heights,
+        free_bytes_min: config.free_disk_min_bytes,
+        start_over: config.start_over,
+        ..store::Options::default()
+    };
+    let folder = store_folder(config);
+    let made = std::fs::create_dir_all(&folder);
+    made.map_err(|e| Fault::Setup(format!("cannot make {}: {e}", folder.display())))?;
+    let store = Store::open(&folder, options)?;
+    let prices = config.minimum_gas_prices.iter();
+    let prices = prices.map(|p| GasPrice { denom: p.denom.clone(), amount: p.amount });
+    let Device::Cpu = config.rank_device;
+    let options = engine::Options {
+        minimum_gas_prices: prices.collect(),
+        rank_threads: config.threads,
+        ..engine::Options::default()
+    };
+    Ok(Engine::new(store, options))
+}
+
+#[cfg(test)]
+mod tests;

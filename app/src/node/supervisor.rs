@@ -20,7 +20,7 @@ mod program;
 #[cfg(test)]
 mod tests;
 
-pub use probe::{get, latest_height, Probe};
+pub use probe::{get, get_from, latest_height, Probe};
 pub use program::{Log, Program};
 
 use crate::error::Fault;

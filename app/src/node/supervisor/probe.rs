@@ -38,13 +38,17 @@ pub fn latest_height(rpc_port: u16) -> Option<u64> {
     height.as_str()?.parse().ok().filter(|height| *height > 0)
 }
 
-/// The body of a successful answer.
+/// The body of a successful answer of this machine.
 pub fn get(port: u16, path: &str) -> Option<String> {
-    let place = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    get_from(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), path)
+}
+
+/// The body of a successful answer.
+pub fn get_from(place: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect_timeout(&place, TIMEOUT).ok()?;
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     stream.set_write_timeout(Some(TIMEOUT)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {place}\r\n\r\n").ok()?;
     let mut answer = Vec::new();
     stream.take(LARGEST_BYTES).read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8(answer).ok()?;

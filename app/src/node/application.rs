@@ -1,0 +1,137 @@
+//! Engine and queries as what the ABCI server serves, and the metrics of each commit. Decides
+//! nothing.
+
+use crate::abci::Application;
+use crate::engine::{
+    Block, BlockOutcome, CheckRequest, ChunkVerdict, Engine, Genesis, GenesisOutcome, Info,
+    OfferVerdict, Proposal, ProposalVerdict, QueryAnswer, QueryRequest, Snapshot, TxResult,
+    APP_VERSION,
+};
+use crate::error::Fault;
+use crate::modules::{bandwidth, rank};
+use crate::store;
+use crate::telemetry;
+use crate::types::{Hash, Height};
+use prost::bytes::Bytes;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Answers queries, from any thread.
+pub type Answer = Box<dyn Fn(QueryRequest) -> QueryAnswer + Send + Sync>;
+
+/// When the last block came.
+pub(super) struct Heart(Mutex<Instant>);
+
+impl Heart {
+    /// Beats now, at the start.
+    #[allow(clippy::disallowed_methods, reason = "an operator's question; no state depends on it")]
+    pub fn new() -> Heart {
+        Heart(Mutex::new(Instant::now()))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "an operator's question; no state depends on it")]
+    fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long ago the last block came, or the node started.
+    pub fn age(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
+/// What stands behind the ABCI server of a node.
+pub(super) struct App {
+    engine: Arc<Engine>,
+    answer: Answer,
+    heart: Arc<Heart>,
+}
+
+impl App {
+    pub fn new(engine: Arc<Engine>, answer: Answer, heart: Arc<Heart>) -> App {
+        App { engine, answer, heart }
+    }
+}
+
+/// What an operator watches, after a commit.
+fn record(state: &store::Snapshot) {
+    let (particles, links) = crate::state::Read::graph_size(state);
+    telemetry::committed(state.height(), particles.0, links.0);
+    let offered = bandwidth::state::params(state).network_bandwidth.max(1);
+    let load = u128::from(bandwidth::state::ring_total(state)) * 1_000_000 / u128::from(offered);
+    let price = bandwidth::state::price(state).atomics() / 1_000_000_000_000;
+    let narrow = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
+    telemetry::bandwidth(narrow(load), narrow(price));
+    if let Some(published) = rank::state::published(state) {
+        telemetry::round_published(published.round);
+    }
+}
+
+impl Application for App {
+    /// From what readers see, so that it never waits for a block.
+    fn info(&self) -> Info {
+        let latest = self.engine.reader().latest();
+        let is_empty = latest.height() == Height(0);
+        Info {
+            version: env!("CARGO_PKG_VERSION"),
+            app_version: APP_VERSION,
+            height: latest.height(),
+            app_hash: if is_empty { Vec::new() } else { latest.app_hash().to_vec() },
+        }
+    }
+
+    fn init_chain(&self, genesis: Genesis) -> Result<GenesisOutcome, Fault> {
+        self.engine.init_chain(&genesis)
+    }
+
+    fn check_txs(&self, requests: &[CheckRequest], results: &mut Vec<TxResult>) {
+        self.engine.check_txs(requests, results);
+    }
+
+    fn prepare_proposal(&self, proposal: Proposal) -> Result<Vec<Bytes>, Fault> {
+        self.engine.prepare_proposal(&proposal)
+    }
+
+    fn process_proposal(&self, proposal: Proposal) -> Result<ProposalVerdict, Fault> {
+        self.engine.process_proposal(&proposal)
+    }
+
+    fn finalize_block(&self, block: Block) -> Result<BlockOutcome, Fault> {
+        self.engine.finalize_block(&block)
+    }
+
+    fn commit(&self) -> Result<Height, Fault> {
+        let retain = self.engine.commit()?;
+        self.heart.beat();
+        record(&self.engine.reader().latest());
+        Ok(retain)
+    }
+
+    fn query(&self, request: QueryRequest) -> QueryAnswer {
+        (self.answer)(request)
+    }
+
+    /// None: this node serves no snapshots, peers replay its blocks.
+    fn list_snapshots(&self) -> Vec<Snapshot> {
+        Vec::new()
+    }
+
+    /// State sync ends with the reason: blocks are the only way in.
+    fn offer_snapshot(&self, _offer: Snapshot, _app_hash: Hash) -> Result<OfferVerdict, Fault> {
+        let reason = "this version restores from blocks only: switch statesync.enable off";
+        Ok(OfferVerdict::Abort(reason.to_owned()))
+    }
+
+    fn load_snapshot_chunk(&self, _height: Height, _format: u32, _chunk: u32) -> Option<Bytes> {
+        None
+    }
+
+    fn apply_snapshot_chunk(
+        &self,
+        _index: u32,
+        _chunk: Bytes,
+        _sender: &str,
+    ) -> Result<ChunkVerdict, Fault> {
+        Ok(ChunkVerdict::Abort("no snapshot was accepted".to_owned()))
+    }
+}

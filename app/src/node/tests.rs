@@ -1,0 +1,160 @@
+use super::*;
+use crate::abci::Application;
+use crate::engine::{Block, QueryAnswer, Time};
+use crate::testkit::Chain;
+use crate::types::Height;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+const CATCHING_UP: u8 = 1;
+const DONE: u8 = 2;
+const ODD: u8 = 3;
+
+/// Something that answers `/status` as CometBFT does; the state is what it says, 0: nothing.
+fn rpc(state: Arc<AtomicU8>) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let place = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n > 0) {
+                request.push(byte[0]);
+            }
+            let sync = match state.load(Ordering::SeqCst) {
+                CATCHING_UP => r#"{"catching_up":true,"latest_block_height":"7"}"#,
+                DONE => r#"{"catching_up":false,"latest_block_height":"7"}"#,
+                ODD => "{}",
+                _ => continue,
+            };
+            let body = format!(r#"{{"result":{{"sync_info":{sync}}}}}"#);
+            let _ = write!(stream, "HTTP/1.0 200 OK\r\n\r\n{body}");
+        }
+    });
+    format!("http://{place}")
+}
+
+/// Status line and body of an answer.
+fn get(at: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(at).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect("a status"), body.to_owned())
+}
+
+fn config(home: &std::path::Path, rpc: String) -> Config {
+    Config {
+        cometbft_rpc: rpc,
+        health_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        threads: 1,
+        ..Config::of_template(home)
+    }
+}
+
+fn no_queries(_: &Arc<Engine>) -> Result<Answer, Fault> {
+    Ok(Box::new(|_| QueryAnswer::default()))
+}
+
+/// The chain of the test kit and its first blocks, through the node's application.
+fn advance(node: &Node, heights: std::ops::RangeInclusive<u64>) {
+    let heart = Arc::new(Heart::new());
+    let app = App::new(node.engine().clone(), no_queries(node.engine()).expect("some"), heart);
+    if *heights.start() == 1 {
+        assert_eq!((app.info().height, app.info().app_hash.len()), (Height(0), 0));
+        app.init_chain(Chain::new().genesis).expect("a good genesis");
+    }
+    for height in heights {
+        let time = Time { seconds: 1_700_000_000 + height as i64, nanos: 0 };
+        let block = Block { height: Height(height), time, proposer: vec![1; 20], txs: Vec::new() };
+        let outcome = app.finalize_block(block).expect("a good block");
+        app.commit().expect("a good disk");
+        assert_eq!(app.info().height, Height(height));
+        assert_eq!(app.info().app_hash, outcome.app_hash);
+    }
+}
+
+#[test]
+fn health_readiness_and_metrics_tell_how_the_node_is() {
+    let home = tempfile::tempdir().expect("a directory");
+    let state = Arc::new(AtomicU8::new(0));
+    let config = config(home.path(), rpc(state.clone()));
+    let node = Node::start(&config, no_queries).expect("it starts");
+    let at = node.health_address().expect("it is served");
+
+    let (status, body) = get(at, "/health");
+    assert_eq!(status, 200);
+    assert!(body.contains(r#""status":"ok""#) && body.contains(r#""height":0"#), "{body}");
+    let (status, body) = get(at, "/ready");
+    assert_eq!(status, 503);
+    assert!(body.contains("not reachable") && body.contains("no block yet"), "{body}");
+
+    advance(&node, 1..=3);
+    for (says, status, text) in [
+        (CATCHING_UP, 503, "catching up, at height 7"),
+        (ODD, 503, "without sync_info"),
+        (DONE, 200, r#""ready":true,"height":3"#),
+    ] {
+        state.store(says, Ordering::SeqCst);
+        let (found, body) = get(at, "/ready");
+        assert_eq!(found, status, "{body}");
+        assert!(body.contains(text), "{body}");
+    }
+    let (status, body) = get(at, "/metrics");
+    assert_eq!(status, 200);
+    for line in ["cyberd_height 3", "cyberd_memory_bytes ", "cyberd_bandwidth_price 0.01"] {
+        assert!(body.contains(line), "{line}: {body}");
+    }
+    assert_eq!(get(at, "/other").0, 404);
+    node.stop();
+    assert!(TcpStream::connect(at).is_err());
+}
+
+#[test]
+fn an_old_head_and_a_full_disk_are_reasons() {
+    let home = tempfile::tempdir().expect("a directory");
+    let config = Config {
+        head_age_max: Duration::ZERO,
+        free_disk_min_bytes: u64::MAX / 4,
+        ..config(home.path(), rpc(Arc::new(AtomicU8::new(DONE))))
+    };
+    let heart = Arc::new(Heart::new());
+    let store = Store::open(home.path(), store::Options::default()).expect("it opens");
+    let readiness = Readiness::new(&config, store.reader(), heart);
+    let checks: Vec<_> = readiness.report().reasons.iter().map(|reason| reason.check).collect();
+    assert_eq!(checks, ["head", "store"]);
+}
+
+#[test]
+fn a_node_goes_on_where_it_stopped() {
+    let home = tempfile::tempdir().expect("a directory");
+    let config = config(home.path(), "http://127.0.0.1:1".to_owned());
+    let node = Node::start(&config, no_queries).expect("it starts");
+    advance(&node, 1..=6);
+    let hash = node.engine().info().app_hash;
+    node.stop();
+    let node = Node::start(&config, no_queries).expect("it starts again");
+    assert_eq!((node.engine().info().height, node.engine().info().app_hash), (Height(6), hash));
+    advance(&node, 7..=8);
+    node.stop();
+}
+
+#[test]
+fn a_taken_port_or_home_is_a_fault_that_names_it() {
+    let home = tempfile::tempdir().expect("a directory");
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let rpc = "http://127.0.0.1:1".to_owned();
+    let mut config = config(home.path(), rpc);
+    config.health_listen = taken.local_addr().ok();
+    let text = Node::start(&config, no_queries).err().expect("it is taken").to_string();
+    assert!(text.contains("health.listen = 127.0.0.1:"), "{text}");
+    config.health_listen = None;
+    let node = Node::start(&config, no_queries).expect("it starts");
+    let text = Node::start(&config, no_queries).err().expect("it is taken").to_string();
+    assert!(text.contains(&home.path().display().to_string()), "{text}");
+    node.stop();
+}
