@@ -20,8 +20,8 @@ const CUTS_BITS: u32 = 3;
 /// Buckets for every index below 2^32.
 const BUCKETS: usize = ((33 - FIRST_BITS) as usize) << CUTS_BITS;
 
-/// An array that grows by whole buckets.
-struct Buckets<T>([OnceLock<Box<[T]>>; BUCKETS]);
+/// An array that grows by whole buckets. The search index has its chains in such arrays too.
+pub(crate) struct Buckets<T>([OnceLock<Box<[T]>>; BUCKETS]);
 
 /// The bucket of an index, the place in it, and how many elements the bucket has.
 fn place(index: u32) -> (usize, usize, usize) {
@@ -34,17 +34,19 @@ fn place(index: u32) -> (usize, usize, usize) {
 }
 
 impl<T: Default> Buckets<T> {
-    fn new() -> Buckets<T> {
+    pub(crate) fn new() -> Buckets<T> {
         Buckets([const { OnceLock::new() }; BUCKETS])
     }
 
-    fn get(&self, index: u32) -> &T {
+    /// An element the writer grew before.
+    pub(crate) fn get(&self, index: u32) -> &T {
         let (bucket, offset, _) = place(index);
         let bucket = self.0[bucket].get();
         &bucket.expect("readers ask below the length of their snapshot")[offset]
     }
 
-    fn grow(&self, index: u32) -> &T {
+    /// An element whose bucket is made if it is not there. The writer's alone.
+    pub(crate) fn grow(&self, index: u32) -> &T {
         let (bucket, offset, size) = place(index);
         let bucket =
             self.0[bucket].get_or_init(|| std::iter::repeat_with(T::default).take(size).collect());
