@@ -30,6 +30,9 @@ use crate::state::STORES;
 use crate::types::{Address, Hash, Height, NeuronNumber, Particle, ParticleNumber};
 use std::sync::Arc;
 
+/// Bytes of a record without passes.
+const HEADER_BYTES: u64 = 85 + 32 * ROOTS as u64;
+
 /// The newest height of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -59,9 +62,13 @@ pub struct Pass {
 }
 
 impl Record {
+    /// Its bytes in the journal.
+    pub fn bytes(&self) -> u64 {
+        self.passes.iter().map(|pass| pass.len() as u64 + 8).sum::<u64>() + HEADER_BYTES
+    }
+
     fn encode(&self) -> Vec<u8> {
-        let passes: usize = self.passes.iter().map(|pass| pass.len() + 8).sum();
-        let mut out = Vec::with_capacity(passes + 512);
+        let mut out = Vec::with_capacity(self.bytes() as usize);
         put_u64(&mut out, 0);
         put_u64(&mut out, self.height.0);
         out.extend_from_slice(&self.app_hash);
@@ -74,6 +81,7 @@ impl Record {
             out.extend_from_slice(pass);
         }
         let length = out.len() as u64;
+        assert_eq!(length, self.bytes(), "the size of a record is known before");
         out[..8].copy_from_slice(&length.to_be_bytes());
         out
     }
@@ -209,7 +217,7 @@ fn decode_additions(input: &mut Input<'_>, before: Sizes) -> Result<Additions, F
         additions.rounds.push(input.bytes()?.to_vec());
     }
     let after = additions.after();
-    let neurons = check_links(&additions.links, before.neurons, after.particles);
+    let neurons = check_links(additions.links.iter().copied(), before.neurons, after.particles);
     if neurons != Some(after.neurons) {
         return Err(input.damage("links that name what is not there"));
     }
@@ -225,7 +233,11 @@ pub fn decode_link(input: &mut Input<'_>) -> Result<LinkRow, Fault> {
 
 /// Checks that links name particles that are there and number new neurons in the order of their
 /// first link. Returns how many neurons there are after them.
-pub fn check_links(links: &[LinkRow], mut neurons: u32, particles: u32) -> Option<u32> {
+pub fn check_links(
+    links: impl IntoIterator<Item = LinkRow>,
+    mut neurons: u32,
+    particles: u32,
+) -> Option<u32> {
     for row in links {
         if row.neuron.0 > neurons || row.from.0 >= particles || row.to.0 >= particles {
             return None;
@@ -258,8 +270,8 @@ impl Journal {
         Ok(Some(head))
     }
 
-    /// Writes the record and makes it durable. Returns its bytes.
-    pub fn append(&self, record: &Record) -> Result<u64, Fault> {
+    /// Writes the record and makes it durable.
+    pub fn append(&self, record: &Record) -> Result<(), Fault> {
         let bytes = record.encode();
         let (height, app_hash) = (record.height, record.app_hash);
         let parts = u32::try_from(bytes.len().div_ceil(PART_BYTES)).expect("less than 2^47 bytes");
@@ -272,8 +284,7 @@ impl Journal {
         set.push(format_entry());
         set.push(head_entry(Head { height, app_hash, parts }));
         self.backend.write(set)?;
-        self.backend.flush()?;
-        Ok(bytes.len() as u64)
+        self.backend.flush()
     }
 
     /// The record of a height; none if the journal no longer has it.
@@ -302,44 +313,45 @@ impl Journal {
         }
     }
 
-    /// The oldest height with a record.
-    pub fn first(&self) -> Result<Option<Height>, Fault> {
-        let mut first = None;
-        self.backend.range(b"J", b"K", &mut |key, _| {
-            first = split_record_key(key).map(|(height, _)| height);
-            Ok(false)
-        })?;
-        Ok(first)
+    /// The oldest height with a record after `height`.
+    pub fn first_after(&self, height: Option<Height>) -> Result<Option<Height>, Fault> {
+        let from = height.map_or(Height(0), after);
+        let keys = self.keys(from, Height(u64::MAX), 1)?;
+        Ok(keys.first().and_then(|key| split_record_key(key)).map(|(height, _)| height))
     }
 
-    /// Forgets the records up to and with a height. Not durable before the next flush; it may be
-    /// done again.
+    /// Forgets the records up to and with a height, a few at a time so that commits get through.
+    /// Not durable before the next flush; it may be done again.
     pub fn prune(&self, height: Height) -> Result<(), Fault> {
-        self.remove(Height(0), after(height), Vec::new())
+        const KEYS: usize = 256;
+        loop {
+            let keys = self.keys(Height(0), after(height), KEYS)?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            self.backend.write(keys.into_iter().map(|key| (key, None)).collect())?;
+        }
     }
 
     /// Makes `head` the newest height, which the journal need not hold, and forgets what is after
-    /// it; without a head forgets everything.
-    pub fn cut(&self, head: Option<(Height, Hash)>) -> Result<(), Fault> {
-        let (from, entry) = match head {
-            Some((height, app_hash)) => {
-                (after(height), head_entry(Head { height, app_hash, parts: 0 }))
-            }
-            None => (Height(0), (HEAD_KEY.to_vec(), None)),
-        };
-        self.remove(from, Height(u64::MAX), vec![format_entry(), entry])?;
+    /// it.
+    pub fn cut(&self, height: Height, app_hash: Hash) -> Result<(), Fault> {
+        let keys = self.keys(after(height), Height(u64::MAX), usize::MAX)?;
+        let mut set: WriteSet = keys.into_iter().map(|key| (key, None)).collect();
+        set.push(format_entry());
+        set.push(head_entry(Head { height, app_hash, parts: 0 }));
+        self.backend.write(set)?;
         self.backend.flush()
     }
 
-    fn remove(&self, from: Height, to: Height, mut set: WriteSet) -> Result<(), Fault> {
+    /// The first keys of records of `from ≤ height < to`.
+    fn keys(&self, from: Height, to: Height, most: usize) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut keys = Vec::new();
         self.backend.range(&record_key(from, 0), &record_key(to, 0), &mut |key, _| {
-            set.push((key.to_vec(), None));
-            Ok(true)
+            keys.push(key.to_vec());
+            Ok(keys.len() < most)
         })?;
-        match set.is_empty() {
-            true => Ok(()),
-            false => self.backend.write(set),
-        }
+        Ok(keys)
     }
 }
 

@@ -18,7 +18,8 @@
 //! | `merkle/` | trees, logs, app hash, proofs |
 //! | `commitment.rs` | the ten roots of a height and how a pass changes them |
 //! | `snapshot.rs`, `staged.rs`, `history.rs` | a height, the next one, the kept ones |
-//! | `journal.rs`, `checkpoint.rs`, `recover.rs` | what is on disk, and the way back from it |
+//! | `journal.rs`, `checkpoint.rs`, `checkpointer.rs` | what is written to disk, and when |
+//! | `recover.rs` | the way back from it |
 //!
 //! Invariants: one writer ([`Store`], `&mut` for commits), any number of readers that never lock
 //! ([`Reader`], [`Snapshot`]); a height is durable before it is published; what a start finds is
@@ -26,6 +27,8 @@
 //! async, type parameters, any knowledge of what keys and values mean.
 
 pub mod backend;
+pub mod checkpoint;
+pub mod checkpointer;
 pub mod codec;
 pub mod columns;
 pub mod commitment;
@@ -52,9 +55,11 @@ use crate::state::Changes;
 use crate::types::{Hash, Height};
 use arc_swap::ArcSwap;
 use backend::{Disk, SledDisk};
+use checkpointer::Checkpointer;
 use commitment::NewCodes;
 use history::History;
 use journal::Journal;
+use recover::Recovered;
 use staged::Content;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,8 +95,9 @@ impl Default for Options {
 
 /// All consensus state. One per node; the only writer.
 pub struct Store {
-    disk: Box<dyn Disk>,
+    disk: Arc<dyn Disk>,
     options: Options,
+    checkpointer: Checkpointer,
     shared: Arc<Shared>,
     recovery: Recovery,
     is_empty: bool,
@@ -120,11 +126,13 @@ impl Store {
 
     /// Opens the store on a disk of any kind.
     pub fn open_on(disk: Box<dyn Disk>, options: Options) -> Result<Store, Fault> {
+        let disk: Arc<dyn Disk> = disk.into();
         let recovered = recover::recover(&*disk, &options)?;
-        let recover::Recovered { journal, history, recovery, is_empty } = recovered;
+        let Recovered { journal, slots, history, recovery, is_empty, journal_bytes } = recovered;
         recovery.log();
-        let shared = Shared { history: ArcSwap::from_pointee(history), journal };
-        Ok(Store { disk, options, shared: Arc::new(shared), recovery, is_empty })
+        let checkpointer = Checkpointer::new(disk.clone(), journal.clone(), slots, journal_bytes);
+        let shared = Arc::new(Shared { history: ArcSwap::from_pointee(history), journal });
+        Ok(Store { disk, options, checkpointer, shared, recovery, is_empty })
     }
 
     /// What opening found and did.
@@ -171,6 +179,7 @@ impl Store {
         let codes = ranks
             .map(|GenesisRanks { code_bits, codes, .. }| NewCodes { code_bits: *code_bits, codes });
         let rounds = ranks.map_or(Vec::new(), |ranks| ranks.rounds.clone());
+        assert_round_sizes(&rounds);
         let content = Content { height, version: initial_height.0, changes, codes, rounds };
         staged::stage(&self.latest(), content)
     }
@@ -216,7 +225,8 @@ impl Store {
         let is_genesis = self.is_empty && staged.record_passes() < 2;
         assert!(!is_genesis, "the first commit is the genesis and the first block on top of it");
         self.check_free_space()?;
-        self.shared.journal.append(&staged.record(self.is_empty))?;
+        let record = staged.record(self.is_empty);
+        self.shared.journal.append(&record)?;
         let snapshot = staged::settled(&staged);
         let history = match self.is_empty {
             true => History::new(snapshot.clone()),
@@ -228,7 +238,24 @@ impl Store {
         };
         self.is_empty = false;
         self.shared.history.store(Arc::new(history));
+        self.checkpointer.committed(&snapshot, record.bytes(), &self.options)?;
         Ok(snapshot)
+    }
+
+    /// Writes a checkpoint of the latest height now and waits for it; one that is being written
+    /// in the background is waited for first. The node has no need to: checkpoints come by
+    /// themselves.
+    ///
+    /// # Errors
+    /// The thread cannot be started. A failure to write is a line in the log.
+    pub fn checkpoint(&mut self) -> Result<(), Fault> {
+        assert!(!self.is_empty, "an empty store has nothing to keep");
+        self.checkpointer.write_now(self.latest(), &self.options)
+    }
+
+    /// The heights of the checkpoints on disk, in no order.
+    pub fn checkpoints(&self) -> Vec<Height> {
+        self.checkpointer.heights()
     }
 
     fn check_free_space(&self) -> Result<(), Fault> {
@@ -255,9 +282,13 @@ fn block<'a>(
     let codes = publication
         .map(|Publication { code_bits, codes, .. }| NewCodes { code_bits: *code_bits, codes });
     let rounds: Vec<Vec<u8>> = publication.iter().map(|round| round.record.clone()).collect();
+    assert_round_sizes(&rounds);
+    Content { height, version: height.0, changes, codes, rounds }
+}
+
+fn assert_round_sizes(rounds: &[Vec<u8>]) {
     let fits = rounds.iter().all(|record| record.len() <= tables::ROUND_BYTES_MAX);
     assert!(fits, "a round's record has at most {} bytes", tables::ROUND_BYTES_MAX);
-    Content { height, version: height.0, changes, codes, rounds }
 }
 
 impl Reader {

@@ -1,31 +1,41 @@
-//! Opening: from what is on disk to the newest height whose roots come out. The base is the
-//! newest checkpoint that verifies, or nothing; on top of it every record of the journal is
-//! applied like a block and every height's roots are compared with the recorded ones.
+//! Opening: from what is on disk to the newest height whose roots come out.
 //!
-//! Invariants: nothing is served that does not verify; what was damaged is said, together with
-//! what was done. Idempotent: a start that dies here is repeated by the next one.
+//! 1. The base is the newest checkpoint that verifies; failing both, the empty state, if the
+//!    journal reaches back to the beginning of the chain.
+//! 2. Every record of the journal after it is applied like a block, and the roots of every height
+//!    are compared with the recorded ones, up to the first that is missing or damaged.
+//! 3. What was damaged is repaired: lost heights are replayed by the consensus engine, a damaged
+//!    database is put aside under another name and a new one takes its place.
+//!
+//! Invariants: nothing is served that does not verify; nothing is put aside before there is a
+//! state that stands without it; what was damaged and done is said. A start that dies on the way
+//! is repeated by the next one.
 
 use super::backend::Disk;
+use super::checkpoint::{self, Manifest};
+use super::checkpointer::Slot;
 use super::commitment::Commitment;
 use super::graph::{Graph, Indexed};
 use super::history::History;
 use super::journal::Journal;
 use super::snapshot::Snapshot;
-use super::{staged, tables, Options};
+use super::tables::{CHECKPOINTS, JOURNAL};
+use super::{staged, Options};
 use crate::error::Fault;
 use crate::types::Height;
+use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
 /// What opening found and did.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
-    /// The height the store is at.
+    /// The height the store is at; 0 if it is empty.
     pub height: Height,
     /// The height of the checkpoint it started from.
     pub checkpoint: Option<Height>,
     /// How many heights were applied from the journal.
     pub replayed: u64,
-    /// What was damaged, in words. Empty after a clean start or a plain kill.
+    /// What was damaged, in words. Empty after a clean start and after a plain kill.
     pub damage: Vec<String>,
     /// What was done about it.
     pub repairs: Vec<String>,
@@ -44,35 +54,291 @@ impl Recovery {
 /// An opened store's parts.
 pub(super) struct Recovered {
     pub journal: Journal,
+    pub slots: [Slot; 2],
     pub history: History,
     pub recovery: Recovery,
     pub is_empty: bool,
+    /// Bytes of the records after the newest checkpoint.
+    pub journal_bytes: u64,
 }
 
 /// Opens what a disk holds.
 pub(super) fn recover(disk: &dyn Disk, options: &Options) -> Result<Recovered, Fault> {
-    let journal = Journal::open(disk.open(tables::JOURNAL)?)?;
-    let mut recovery = Recovery::default();
-    let empty = Graph::new(Arc::new(Indexed::default()), Default::default());
-    let base = Arc::new(Snapshot::new(Height(0), Commitment::new(), empty));
-    let mut history = History::new(base);
-    let Some(head) = journal.head()? else {
-        return Ok(Recovered { journal, history, recovery, is_empty: true });
-    };
-    let first = journal.first()?.unwrap_or(head.height);
-    for height in (first.0..=head.height.0).map(Height) {
-        let record = journal.record(height)?;
-        let record = record.ok_or_else(|| {
-            Fault::Damage(format!("the journal has no record of height {height}"))
-        })?;
-        let staged = staged::replay(history.latest(), &record)?;
-        let snapshot = staged::settled(&staged);
-        history = match record.before {
-            None => History::new(snapshot),
-            Some(_) => history.with(snapshot, staged.retained(), options.history_memory_bytes),
-        };
-        recovery.replayed += 1;
+    check_space(disk, options)?;
+    let mut opening = Opening { disk, options, recovery: Recovery::default() };
+    let slots = [opening.slot(0)?, opening.slot(1)?];
+    let journal = opening.journal()?;
+    match opening.base(&slots, journal.as_ref())? {
+        Some(base) => opening.on_base(base, slots, journal),
+        None => opening.without_base(slots, journal),
     }
-    recovery.height = head.height;
-    Ok(Recovered { journal, history, recovery, is_empty: false })
+}
+
+/// A disk that is full keeps the database from opening, which must not look like damage.
+fn check_space(disk: &dyn Disk, options: &Options) -> Result<(), Fault> {
+    let least = options.free_bytes_min / 4;
+    match disk.free_bytes()? {
+        Some(free) if free < least => Err(Fault::Storage(format!(
+            "{free} bytes are free in {}, opening needs {least}: free some space and start again",
+            disk.describe()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Damage goes on without a value; every other fault ends the opening.
+fn unless_damaged<T>(
+    result: Result<T, Fault>,
+    damage: &mut Vec<String>,
+) -> Result<Option<T>, Fault> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Fault::Damage(text)) => {
+            damage.push(text);
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+struct Opening<'a> {
+    disk: &'a dyn Disk,
+    options: &'a Options,
+    recovery: Recovery,
+}
+
+/// The journal's state as far as it was read.
+struct Replayed {
+    history: History,
+    bytes: u64,
+    /// Records that should follow are missing or damaged.
+    is_damaged: bool,
+}
+
+impl Opening<'_> {
+    fn slot(&mut self, place: usize) -> Result<Slot, Fault> {
+        let name = CHECKPOINTS[place];
+        let damage = &mut self.recovery.damage;
+        let backend = unless_damaged(self.disk.open(name), damage)?;
+        let manifest = match &backend {
+            Some(backend) => unless_damaged(Manifest::read(&**backend), damage)?.flatten(),
+            None => None,
+        };
+        Ok(Slot { name, backend, manifest })
+    }
+
+    fn journal(&mut self) -> Result<Option<Journal>, Fault> {
+        let opened = self.disk.open(JOURNAL).and_then(Journal::open);
+        unless_damaged(opened, &mut self.recovery.damage)
+    }
+
+    /// The newest checkpoint that verifies, or the empty state where the journal can carry it.
+    fn base(
+        &mut self,
+        slots: &[Slot; 2],
+        journal: Option<&Journal>,
+    ) -> Result<Option<Arc<Snapshot>>, Fault> {
+        let whole = |slot: &'_ Slot| Some((slot.backend.clone()?, slot.manifest.clone()?));
+        let mut found: Vec<_> = slots.iter().filter_map(whole).collect();
+        found.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.height));
+        for (backend, manifest) in found {
+            let height = manifest.height;
+            let loaded = checkpoint::load(&*backend, &manifest).map_err(|fault| match fault {
+                Fault::Damage(text) => Fault::Damage(format!(
+                    "the checkpoint of height {height} does not verify: {text}"
+                )),
+                other => other,
+            });
+            if let Some(snapshot) = unless_damaged(loaded, &mut self.recovery.damage)? {
+                self.recovery.checkpoint = Some(height);
+                return Ok(Some(Arc::new(snapshot)));
+            }
+        }
+        let Some(journal) = journal else { return Ok(None) };
+        let damage = &mut self.recovery.damage;
+        let first = unless_damaged(journal.first_after(None), damage)?.flatten();
+        let Some(first) = first else { return Ok(None) };
+        let record = unless_damaged(journal.record(first), damage)?.flatten();
+        let begins = record.is_some_and(|record| record.before.is_none());
+        Ok(begins.then(|| Arc::new(empty())))
+    }
+
+    /// Applies the journal on top of a base, as far as it goes.
+    fn replay(&mut self, base: Arc<Snapshot>, journal: &Journal) -> Result<Replayed, Fault> {
+        let is_genesis = self.recovery.checkpoint.is_none();
+        let mut next = match is_genesis {
+            true => journal.first_after(None)?,
+            false => base.height().next(),
+        };
+        let mut replayed = Replayed { history: History::new(base), bytes: 0, is_damaged: false };
+        let budget = self.options.history_memory_bytes;
+        while let Some(height) = next {
+            let latest = replayed.history.latest().clone();
+            let staged = journal.record(height).and_then(|record| {
+                let Some(record) = record else { return Ok(None) };
+                Ok(Some((staged::replay(&latest, &record)?, record.bytes())))
+            });
+            let staged = unless_damaged(staged, &mut self.recovery.damage)?;
+            replayed.is_damaged |= staged.is_none();
+            let Some((staged, bytes)) = staged.flatten() else { break };
+            let snapshot = staged::settled(&staged);
+            replayed.history = match latest.height() == height || is_genesis && replayed.bytes == 0
+            {
+                true => History::new(snapshot),
+                false => replayed.history.with(snapshot, staged.retained(), budget),
+            };
+            replayed.bytes += bytes;
+            self.recovery.replayed += 1;
+            next = height.next();
+        }
+        replayed.is_damaged |= self.is_cut_short(&replayed, journal)?;
+        Ok(replayed)
+    }
+
+    /// Whether the journal says that there is more than could be applied.
+    fn is_cut_short(&mut self, replayed: &Replayed, journal: &Journal) -> Result<bool, Fault> {
+        let reached = replayed.history.latest().height();
+        let damage = &mut self.recovery.damage;
+        let Some(head) = unless_damaged(journal.head(), damage)? else { return Ok(true) };
+        let later = unless_damaged(journal.first_after(Some(reached)), damage)?;
+        let Some(later) = later else { return Ok(true) };
+        let newest = head.map(|head| head.height).max(later);
+        match newest {
+            Some(newest) if newest > reached => {
+                let text = format!("the journal knows of height {newest}, only {reached} verifies");
+                damage.push(text);
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The store on top of a base that verifies, repaired.
+    fn on_base(
+        mut self,
+        base: Arc<Snapshot>,
+        mut slots: [Slot; 2],
+        journal: Option<Journal>,
+    ) -> Result<Recovered, Fault> {
+        let base_height = base.height();
+        let replayed = match &journal {
+            Some(journal) => self.replay(base, journal)?,
+            None => Replayed { history: History::new(base), bytes: 0, is_damaged: true },
+        };
+        let Replayed { history, mut bytes, is_damaged } = replayed;
+        let latest = history.latest().clone();
+        self.drop_unverified(&mut slots);
+        let journal = match journal.filter(|_| !is_damaged) {
+            Some(journal) => {
+                let head = journal.head()?.map(|head| head.height);
+                if head != Some(latest.height()) {
+                    let text = format!("the journal goes on from height {}", latest.height());
+                    self.recovery.repairs.push(text);
+                    journal.cut(latest.height(), latest.app_hash())?;
+                }
+                journal
+            }
+            None => {
+                // Records that a new journal will not have must stand in a checkpoint first.
+                if latest.height() > base_height {
+                    self.save(&latest, &mut slots)?;
+                    bytes = 0;
+                }
+                self.new_journal(&latest)?
+            }
+        };
+        self.recovery.height = latest.height();
+        let (recovery, journal_bytes) = (self.recovery, bytes);
+        Ok(Recovered { journal, slots, history, recovery, is_empty: false, journal_bytes })
+    }
+
+    /// Checkpoints newer than the one that verified are none.
+    fn drop_unverified(&mut self, slots: &mut [Slot; 2]) {
+        for slot in slots {
+            let height = slot.manifest.as_ref().map(|manifest| manifest.height);
+            let is_wrong = height.is_some() && height > self.recovery.checkpoint;
+            if is_wrong || slot.backend.is_none() {
+                slot.manifest = None;
+                let text = format!("{} is damaged and will be written anew", slot.name);
+                self.recovery.repairs.push(text);
+            }
+        }
+    }
+
+    /// Writes a checkpoint of the state, not over the one it came from.
+    fn save(&mut self, latest: &Snapshot, slots: &mut [Slot; 2]) -> Result<(), Fault> {
+        let height = |slot: &Slot| slot.manifest.as_ref().map(|manifest| manifest.height);
+        let place = usize::from(height(&slots[1]) < height(&slots[0]));
+        slots[place].write(self.disk, latest, &AtomicBool::new(false))?;
+        let text = format!("a checkpoint of height {} was written", latest.height());
+        self.recovery.repairs.push(text);
+        Ok(())
+    }
+
+    fn new_journal(&mut self, latest: &Snapshot) -> Result<Journal, Fault> {
+        let aside = self.disk.set_aside(JOURNAL)?;
+        let journal = Journal::open(self.disk.open(JOURNAL)?)?;
+        journal.cut(latest.height(), latest.app_hash())?;
+        self.recovery.repairs.push(format!(
+            "the damaged journal is now {aside}; the node goes on from height {}, the consensus \
+             engine replays what came after it",
+            latest.height()
+        ));
+        Ok(journal)
+    }
+
+    /// Without a base: a new store if there never was anything, else a refusal or a new start.
+    fn without_base(
+        mut self,
+        mut slots: [Slot; 2],
+        journal: Option<Journal>,
+    ) -> Result<Recovered, Fault> {
+        let head = match &journal {
+            Some(journal) => unless_damaged(journal.head(), &mut self.recovery.damage)?.flatten(),
+            None => None,
+        };
+        if let Some(head) = head {
+            let text = format!("the journal knows of height {}, nothing verifies", head.height);
+            self.recovery.damage.push(text);
+        }
+        let is_damaged = !self.recovery.damage.is_empty();
+        let journal = match journal.filter(|_| !is_damaged) {
+            Some(journal) => journal,
+            None if !self.options.start_over => return Err(self.refusal()),
+            None => {
+                for slot in &mut slots {
+                    slot.backend = None;
+                    self.set_aside(slot.name)?;
+                    slot.backend = Some(self.disk.open(slot.name)?);
+                    slot.manifest = None;
+                }
+                self.set_aside(JOURNAL)?;
+                Journal::open(self.disk.open(JOURNAL)?)?
+            }
+        };
+        let (history, recovery) = (History::new(Arc::new(empty())), self.recovery);
+        Ok(Recovered { journal, slots, history, recovery, is_empty: true, journal_bytes: 0 })
+    }
+
+    fn set_aside(&mut self, name: &str) -> Result<(), Fault> {
+        let aside = self.disk.set_aside(name)?;
+        self.recovery.repairs.push(format!("{name} is now {aside}; the store starts over empty"));
+        Ok(())
+    }
+
+    fn refusal(&self) -> Fault {
+        let place = self.disk.describe();
+        Fault::Damage(format!(
+            "nothing in {place} verifies, so nothing is served from it: {}. Ways out: copy the \
+             folder back from a backup; or move it away (mv {place} {place}.damaged) and start: \
+             the consensus engine then replays all blocks it has from genesis; or join by state \
+             sync with a new home",
+            self.recovery.damage.join("; ")
+        ))
+    }
+}
+
+fn empty() -> Snapshot {
+    let graph = Graph::new(Arc::new(Indexed::default()), Default::default());
+    Snapshot::new(Height(0), Commitment::new(), graph)
 }

@@ -16,16 +16,17 @@
 //! | key | body |
 //! |---|---|
 //! | `F` | format: the text [`FORMAT`] |
-//! | `M` | manifest (`checkpoint.rs`): height, app hash, roots, sizes, a digest per table |
-//! | `T` store (1) part (4) | nodes of the store's tree, children first (`merkle/export.rs`) |
+//! | `M` | manifest (`checkpoint.rs`): height, app hash, roots, sizes |
+//! | `T` store (1) part (4) | height (8) ‖ nodes of the tree (`merkle/export.rs`), cut anywhere |
 //! | `P` segment (4) | 32-byte digests of [`PARTICLES`] particles |
 //! | `N` segment (4) | addresses of [`NEURONS`] neurons: length (1) ‖ bytes padded to 32 |
 //! | `L` segment (4) | [`LINKS`] links: neuron, from, to, height (4 each) |
-//! | `C` segment (4) | codes of [`CODES`] particles (4 each) |
+//! | `C` segment (4) | height (8) ‖ codes of [`CODES`] particles (4 each) |
 //! | `R` segment (4) | records of [`ROUNDS`] rounds: length (4) ‖ bytes |
 //!
 //! Segments hold consecutive numbers, the last one what there is. Full segments of `P N L R`
-//! never change and are not written again.
+//! never change and are not written again. The height in `T` and `C` is the manifest's: parts of
+//! two checkpoints never mix.
 
 use crate::state::StoreName;
 use crate::types::Height;
@@ -61,7 +62,7 @@ pub const HEAD_KEY: &[u8] = b"H";
 /// The manifest of a checkpoint.
 pub const MANIFEST_KEY: &[u8] = b"M";
 
-/// Tables of a checkpoint, in the order in which they are written and digested.
+/// Tables of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
     Tree(StoreName),
@@ -73,30 +74,29 @@ pub enum Table {
 }
 
 impl Table {
-    /// All of them.
-    pub fn all() -> Vec<Table> {
-        let mut tables: Vec<Table> = StoreName::ALL.into_iter().map(Table::Tree).collect();
-        tables.extend([Table::Particles, Table::Neurons, Table::Links]);
-        tables.extend([Table::Codes, Table::Rounds]);
-        tables
-    }
-
     /// The key of a part or segment.
     pub fn key(self, part: u32) -> Vec<u8> {
-        let mut key = self.prefix();
-        key.extend_from_slice(&part.to_be_bytes());
-        key
-    }
-
-    /// What all keys of the table begin with.
-    pub fn prefix(self) -> Vec<u8> {
-        match self {
+        let mut key = match self {
             Table::Tree(store) => vec![b'T', store as u8],
             Table::Particles => b"P".to_vec(),
             Table::Neurons => b"N".to_vec(),
             Table::Links => b"L".to_vec(),
             Table::Codes => b"C".to_vec(),
             Table::Rounds => b"R".to_vec(),
+        };
+        key.extend_from_slice(&part.to_be_bytes());
+        key
+    }
+
+    /// How many elements a segment has; trees are cut by bytes.
+    pub fn segment(self) -> u32 {
+        match self {
+            Table::Tree(_) => u32::MAX,
+            Table::Particles => PARTICLES,
+            Table::Neurons => NEURONS,
+            Table::Links => LINKS,
+            Table::Codes => CODES,
+            Table::Rounds => ROUNDS,
         }
     }
 }

@@ -1,5 +1,9 @@
-//! The store as a whole: against a plain model, over restarts, and when its disk dies.
+//! The store as a whole: against a plain model, over restarts, when its disk dies, and when it is
+//! damaged.
 
+mod crash;
+mod damage;
+mod files;
 mod model;
 
 use super::backend::MemoryDisk;
@@ -7,9 +11,14 @@ use super::*;
 use model::Chain;
 use proptest::prelude::*;
 
-/// Opens a store that neither checks space nor keeps more than it must.
+/// Settings under which checkpoints come only when asked for.
+fn by_hand() -> Options {
+    let (checkpoint_heights, checkpoint_journal_bytes) = (u64::MAX, u64::MAX);
+    Options { checkpoint_heights, checkpoint_journal_bytes, ..Options::default() }
+}
+
 fn open(disk: &MemoryDisk) -> Result<Store, Fault> {
-    Store::open_on(Box::new(disk.clone()), Options::default())
+    Store::open_on(Box::new(disk.clone()), by_hand())
 }
 
 #[test]
@@ -18,18 +27,15 @@ fn an_empty_store_stays_empty_until_the_first_commit() {
     let mut chain = Chain::new(7);
     let store = open(&disk).unwrap();
     assert!(store.is_empty());
-    let genesis = chain.genesis(&store);
-    let first = genesis.app_hash();
+    let first = chain.genesis(&store).app_hash();
     drop(store);
     let mut store = open(&disk).unwrap();
     assert!(store.is_empty(), "staging writes nothing durable");
-    let mut chain = Chain::new(7);
-    let genesis = chain.genesis(&store);
-    assert_eq!(genesis.app_hash(), first, "a genesis staged again answers the same");
-    let staged = chain.first_block(&store, &genesis);
-    store.commit(staged).unwrap();
+    let again = chain.genesis(&store).app_hash();
+    assert_eq!(again, first, "a genesis staged again answers the same");
+    chain.block(&mut store);
     assert!(!store.is_empty());
-    chain.check(&store.latest());
+    chain.check(&store);
 }
 
 #[test]
@@ -43,38 +49,35 @@ fn a_staged_genesis_answers_like_a_committed_state() {
 
 #[test]
 fn a_future_and_a_forgotten_height_are_refused_with_the_numbers() {
-    let disk = MemoryDisk::new();
-    let mut store =
-        Store::open_on(Box::new(disk), Options { history_memory_bytes: 0, ..Options::default() })
-            .unwrap();
+    let options = Options { history_memory_bytes: 0, ..by_hand() };
+    let mut store = Store::open_on(Box::new(MemoryDisk::new()), options).unwrap();
     let mut chain = Chain::new(1);
-    chain.start(&mut store);
-    for _ in 0..5 {
-        chain.block(&mut store);
-    }
+    (0..6).for_each(|_| chain.block(&mut store));
     let latest = store.latest().height();
     let reader = store.reader();
     assert_eq!(reader.heights(), (latest.previous().unwrap(), latest), "at least two are kept");
     let future = reader.snapshot(latest.next().unwrap()).unwrap_err().refusal();
     assert_eq!(future.code, crate::error::code::INVALID_HEIGHT);
-    let pruned = reader.snapshot(Height(latest.0 - 2)).unwrap_err();
+    let old = Height(latest.0 - 2);
+    let pruned = reader.snapshot(old).unwrap_err();
     assert_eq!(pruned.refusal().code, crate::error::code::INVALID_REQUEST);
-    assert!(pruned.to_string().contains(&format!("height {}", latest.0 - 2)));
-    let (hash, roots) = reader.roots(Height(latest.0 - 2)).unwrap().unwrap();
-    assert_eq!((hash, roots.len()), (chain.app_hashes[&Height(latest.0 - 2)], 10));
+    assert!(pruned.to_string().contains(&format!("height {old}")));
+    let (hash, roots) = reader.roots(old).unwrap().unwrap();
+    assert_eq!((hash, roots.len()), (chain.blocks[&old].app_hash, 10));
+    assert_eq!(reader.roots(latest.next().unwrap()).unwrap(), None);
 }
 
 #[test]
 fn an_old_snapshot_never_changes() {
     let mut store = open(&MemoryDisk::new()).unwrap();
     let mut chain = Chain::new(11);
-    chain.start(&mut store);
+    chain.block(&mut store);
     let (old, model) = (store.latest(), chain.model.clone());
-    for _ in 0..20 {
-        chain.block(&mut store);
-    }
+    (0..20).for_each(|_| chain.block(&mut store));
     model.check(&old);
-    chain.check(&store.latest());
+    chain.check(&store);
+    let kept = store.snapshot(old.height()).unwrap();
+    assert!(Arc::ptr_eq(&kept, &old), "20 small heights fit the memory for them");
 }
 
 proptest! {
@@ -85,14 +88,17 @@ proptest! {
         let disk = MemoryDisk::new();
         let mut chain = Chain::new(seed);
         let mut store = open(&disk).unwrap();
-        chain.start(&mut store);
-        for _ in 0..12 {
+        for height in 0..14 {
             chain.block(&mut store);
-            chain.check(&store.latest());
+            chain.check(&store);
+            if height % 4 == 3 {
+                store.checkpoint().unwrap();
+            }
             drop(store);
             store = open(&disk).unwrap();
-            prop_assert_eq!(store.recovery().damage.len(), 0);
-            chain.check(&store.latest());
+            prop_assert_eq!(&store.recovery().damage, &Vec::<String>::new());
+            prop_assert_eq!(store.recovery().replayed, (height + 1) % 4);
+            chain.check(&store);
         }
     }
 }
@@ -101,12 +107,121 @@ proptest! {
 fn sled_keeps_what_was_committed() {
     let folder = tempfile::tempdir().unwrap();
     let mut chain = Chain::new(5);
-    let mut store = Store::open(folder.path(), Options::default()).unwrap();
-    chain.start(&mut store);
-    for _ in 0..6 {
+    let options = Options { checkpoint_heights: 4, ..Options::default() };
+    let mut store = Store::open(folder.path(), options.clone()).unwrap();
+    for _ in 0..12 {
         chain.block(&mut store);
         drop(store);
-        store = Store::open(folder.path(), Options::default()).unwrap();
-        chain.check(&store.latest());
+        store = Store::open(folder.path(), options.clone()).unwrap();
+        chain.check(&store);
     }
+}
+
+#[test]
+fn a_second_process_is_told_that_the_store_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let _store = Store::open(folder.path(), Options::default()).unwrap();
+    let fault = Store::open(folder.path(), Options::default()).err().unwrap();
+    assert!(fault.to_string().contains("in use by another process"), "{fault}");
+}
+
+#[test]
+fn many_segments_and_parts_come_back_from_a_checkpoint() {
+    let disk = MemoryDisk::new();
+    let mut chain = Chain::new(21);
+    (chain.size, chain.variety) = (9_000, 20_000);
+    let mut store = open(&disk).unwrap();
+    (0..2).for_each(|_| chain.block(&mut store));
+    let sizes = store.latest().sizes();
+    assert!(sizes.particles > 2 * tables::PARTICLES && sizes.links > 2 * tables::LINKS);
+    assert!(sizes.neurons > tables::NEURONS);
+    store.checkpoint().unwrap();
+    drop(store);
+    let mut store = open(&disk).unwrap();
+    assert_eq!((store.recovery().replayed, store.recovery().checkpoint), (0, Some(chain.height())));
+    let latest = store.latest();
+    assert_eq!(latest.app_hash(), chain.blocks[&latest.height()].app_hash);
+    chain.size = 50;
+    chain.block(&mut store);
+    let before = disk.written(tables::CHECKPOINTS[0]);
+    store.checkpoint().unwrap();
+    chain.block(&mut store);
+    store.checkpoint().unwrap();
+    let parts = |keys: &[Vec<u8>], tag: u8| keys.iter().filter(|key| key[0] == tag).count();
+    let written = &disk.written(tables::CHECKPOINTS[0])[before.len()..];
+    assert!(parts(&before, b'L') > 2 && parts(&before, b'P') > 2);
+    assert!(parts(written, b'L') <= 1, "full segments are not written again");
+    assert!(parts(written, b'P') <= 1 && parts(written, b'N') <= 1);
+}
+
+#[test]
+fn readers_go_on_while_blocks_and_checkpoints_are_written() {
+    let disk = MemoryDisk::new();
+    let options = Options { checkpoint_heights: 3, ..Options::default() };
+    let mut store = Store::open_on(Box::new(disk.clone()), options).unwrap();
+    let mut chain = Chain::new(9);
+    chain.block(&mut store);
+    let reader = store.reader();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            use crate::state::Read;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let snapshot = reader.latest();
+                let (particles, links) = snapshot.graph_size();
+                for number in (0..particles.0).map(crate::types::ParticleNumber) {
+                    let particle = snapshot.particle(number).unwrap();
+                    assert_eq!(snapshot.particle_number(&particle), Some(number));
+                }
+                for number in (0..links.0).map(crate::types::LinkNumber) {
+                    let link = snapshot.link(number).unwrap();
+                    assert!(snapshot.has_link(&link.neuron, link.from, link.to));
+                }
+            }
+        });
+        (0..60).for_each(|_| chain.block(&mut store));
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    store.checkpoint().unwrap();
+    assert_eq!(store.checkpoints().len(), 2);
+    drop(store);
+    chain.check(&open(&disk).unwrap());
+}
+
+#[test]
+fn the_journal_before_the_older_checkpoint_goes() {
+    let disk = MemoryDisk::new();
+    let mut store = open(&disk).unwrap();
+    let mut chain = Chain::new(2);
+    let records = |disk: &MemoryDisk| -> std::collections::BTreeSet<u64> {
+        let keys = disk.keys(tables::JOURNAL);
+        keys.iter().filter_map(|key| tables::split_record_key(key)).map(|(h, _)| h.0).collect()
+    };
+    (0..3).for_each(|_| chain.block(&mut store));
+    store.checkpoint().unwrap();
+    assert_eq!(records(&disk).len(), 3, "one checkpoint may need the journal to stand in for it");
+    (0..2).for_each(|_| chain.block(&mut store));
+    store.checkpoint().unwrap();
+    let (first, last) = (chain.height().0 - 1, chain.height().0);
+    assert_eq!(records(&disk), [first, last].into());
+    chain.block(&mut store);
+    assert_eq!(records(&disk), [first, last, last + 1].into());
+}
+
+#[test]
+fn a_nearly_full_disk_stops_commits_before_anything_is_written() {
+    let disk = MemoryDisk::new();
+    let mut store = open(&disk).unwrap();
+    let mut chain = Chain::new(4);
+    chain.block(&mut store);
+    disk.set_free_bytes(by_hand().free_bytes_min - 1);
+    let operations = disk.operations();
+    let fault = chain.try_block(&mut store).unwrap_err();
+    assert!(matches!(&fault, Fault::Storage(text) if text.contains("free some space")), "{fault}");
+    assert_eq!(disk.operations(), operations);
+    disk.set_free_bytes(u64::MAX);
+    drop(store);
+    let mut store = open(&disk).unwrap();
+    chain.block(&mut store);
+    chain.check(&store);
 }

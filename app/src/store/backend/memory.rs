@@ -16,6 +16,8 @@ struct Contents {
     durable: Map,
     unsynced: Vec<WriteSet>,
     current: Map,
+    /// Every key ever set, in order.
+    written: Vec<Vec<u8>>,
 }
 
 #[derive(Default)]
@@ -62,7 +64,7 @@ impl MemoryDisk {
             for set in contents.unsynced.drain(..).take(keep) {
                 apply(&mut map, set);
             }
-            *contents = Contents { durable: map.clone(), unsynced: Vec::new(), current: map };
+            *contents = Contents { durable: map.clone(), current: map, ..Contents::default() };
         }
         MemoryDisk(Arc::new(Mutex::new(State { databases, ..State::default() })))
     }
@@ -75,11 +77,11 @@ impl MemoryDisk {
     /// Changes a stored value behind the store's back. Returns whether there was one.
     pub fn damage(&self, name: &str, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut state = self.state();
-        let contents = state.databases.get_mut(name);
-        let Some(value) = contents.and_then(|contents| contents.current.get_mut(key)) else {
-            return false;
-        };
+        let Some(contents) = state.databases.get_mut(name) else { return false };
+        let Some(value) = contents.current.get_mut(key) else { return false };
         change(value);
+        contents.durable = contents.current.clone();
+        contents.unsynced.clear();
         true
     }
 
@@ -87,6 +89,11 @@ impl MemoryDisk {
     pub fn keys(&self, name: &str) -> Vec<Vec<u8>> {
         let state = self.state();
         state.databases.get(name).map_or(Vec::new(), |all| all.current.keys().cloned().collect())
+    }
+
+    /// The keys that were set in a database, in order, also those that were set again.
+    pub fn written(&self, name: &str) -> Vec<Vec<u8>> {
+        self.state().databases.get(name).map_or(Vec::new(), |contents| contents.written.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -180,6 +187,8 @@ impl Backend for Memory {
         let (effect, answer) = state.operate();
         if effect {
             let contents = state.databases.entry(self.name.clone()).or_default();
+            let keys = set.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone());
+            contents.written.extend(keys);
             apply(&mut contents.current, set.clone());
             contents.unsynced.push(set);
         }

@@ -137,23 +137,35 @@ impl Model {
     }
 }
 
-/// A chain that makes the same blocks whenever it has the same seed.
+/// A block and what it leads to.
+#[derive(Clone)]
+pub struct Block {
+    pub changes: Changes,
+    pub publication: Option<Publication>,
+    pub app_hash: Hash,
+    pub model: Model,
+}
+
+/// A chain that makes the same blocks whenever it has the same seed, and remembers them.
 #[derive(Clone)]
 pub struct Chain {
     pub model: Model,
-    pub app_hashes: BTreeMap<Height, Hash>,
+    pub blocks: BTreeMap<Height, Block>,
+    genesis: Option<(Changes, GenesisRanks)>,
     numbers: Numbers,
     initial: Height,
     /// Keys and links of a block, about.
     pub size: u64,
+    /// How many different particles and neurons there are at most.
+    pub variety: u64,
 }
 
 impl Chain {
     pub fn new(seed: u64) -> Chain {
         let mut numbers = Numbers::new(seed);
         let initial = Height(1 + numbers.below(3) * 50);
-        let (model, app_hashes) = (Model::default(), BTreeMap::new());
-        Chain { model, app_hashes, numbers, initial, size: 12 }
+        let (model, blocks) = (Model::default(), BTreeMap::new());
+        Chain { model, blocks, genesis: None, numbers, initial, size: 12, variety: 40 }
     }
 
     /// Random changes on top of a state.
@@ -161,7 +173,7 @@ impl Chain {
         let mut overlay = Overlay::new(base);
         for store in StoreName::ALL {
             for _ in 0..self.numbers.below(self.size) {
-                let key = vec![b'k', self.numbers.below(60) as u8];
+                let key = [b"k", &self.numbers.below(self.variety).to_be_bytes()[6..]].concat();
                 match self.numbers.below(4) {
                     0 => overlay.remove(store, key),
                     _ => {
@@ -174,12 +186,12 @@ impl Chain {
         for _ in 0..self.numbers.below(self.size * 2) {
             let mut ends = [ParticleNumber(0); 2];
             for end in &mut ends {
-                let particle = Particle(sha256(&self.numbers.below(40).to_be_bytes()));
+                let particle = Particle(sha256(&self.numbers.below(self.variety).to_be_bytes()));
                 let known = overlay.particle_number(&particle);
                 *end = known.unwrap_or_else(|| overlay.add_particle(particle));
             }
             let [from, to] = ends;
-            let digest = sha256(&[self.numbers.below(6) as u8]);
+            let digest = sha256(&self.numbers.below(self.variety / 6).to_be_bytes());
             let length = if digest[0] < 128 { 20 } else { 32 };
             let neuron = Address::new(&digest[..length]).unwrap();
             if from != to && !overlay.has_link(&neuron, from, to) {
@@ -205,54 +217,77 @@ impl Chain {
     }
 
     pub fn genesis(&mut self, store: &Store) -> Staged {
-        let changes = self.changes(&*store.latest(), Height(0));
-        self.model.apply(&changes, None);
-        let codes: Vec<(ParticleNumber, u32)> =
-            (0..changes.particles.len() as u32).map(|n| (ParticleNumber(n), n + 1)).collect();
-        self.model.codes = codes.iter().map(|(_, code)| *code).collect();
-        let rounds = vec![b"first".to_vec(), b"second".to_vec()];
-        self.model.rounds = rounds.clone();
-        let ranks = GenesisRanks { code_bits: 15, codes, rounds };
-        store.stage_genesis(self.initial, &changes, Some(&ranks))
+        if self.genesis.is_none() {
+            let changes = self.changes(&*store.latest(), Height(0));
+            self.model.apply(&changes, None);
+            let particles = 0..changes.particles.len() as u32;
+            let codes: Vec<_> = particles.map(|number| (ParticleNumber(number), number)).collect();
+            self.model.codes = codes.iter().map(|(_, code)| *code).collect();
+            self.model.rounds = vec![b"first".to_vec(), b"second".to_vec()];
+            let rounds = self.model.rounds.clone();
+            self.genesis = Some((changes, GenesisRanks { code_bits: 15, codes, rounds }));
+        }
+        let (changes, ranks) = self.genesis.as_ref().unwrap();
+        store.stage_genesis(self.initial, changes, Some(ranks))
     }
 
-    pub fn first_block(&mut self, store: &Store, genesis: &Staged) -> Staged {
-        let changes = self.changes(&**genesis.snapshot(), self.initial);
-        let particles = self.model.particles.len() + changes.particles.len();
-        let publication = self.publication(particles);
-        self.model.apply(&changes, publication.as_ref());
-        let staged = store.stage_on(genesis, self.initial, &changes, publication.as_ref());
-        self.app_hashes.insert(staged.height(), staged.app_hash());
-        staged
-    }
-
-    pub fn start(&mut self, store: &mut Store) {
-        let genesis = self.genesis(store);
-        let staged = self.first_block(store, &genesis);
-        store.commit(staged).unwrap();
-    }
-
-    /// The next block, staged.
-    pub fn stage(&mut self, store: &Store) -> Staged {
-        let base = store.latest();
+    /// The block of a height on top of a state: made if it is the next new one, repeated if not.
+    fn block_on(&mut self, base: &Snapshot) -> (Height, Block) {
         let height = base.height().next().unwrap();
-        let changes = self.changes(&*base, height);
-        let publication = self.publication(self.model.particles.len() + changes.particles.len());
-        self.model.apply(&changes, publication.as_ref());
-        let staged = store.stage(&base, height, &changes, publication.as_ref());
-        self.app_hashes.insert(height, staged.app_hash());
+        if !self.blocks.contains_key(&height) {
+            let changes = self.changes(base, height);
+            let particles = self.model.particles.len() + changes.particles.len();
+            let publication = self.publication(particles);
+            self.model.apply(&changes, publication.as_ref());
+            let model = self.model.clone();
+            let block = Block { changes, publication, app_hash: [0; 32], model };
+            self.blocks.insert(height, block);
+        }
+        (height, self.blocks[&height].clone())
+    }
+
+    /// The next block on top of what is committed, or of the genesis, staged.
+    pub fn stage(&mut self, store: &Store) -> Staged {
+        let genesis = store.is_empty().then(|| self.genesis(store));
+        let base = genesis.as_ref().map_or_else(|| store.latest(), |g| g.snapshot().clone());
+        let (height, block) = self.block_on(&base);
+        let staged = match genesis {
+            Some(genesis) => {
+                store.stage_on(&genesis, height, &block.changes, block.publication.as_ref())
+            }
+            None => store.stage(&base, height, &block.changes, block.publication.as_ref()),
+        };
+        let known = self.blocks.get_mut(&height).unwrap();
+        assert!([[0; 32], staged.app_hash()].contains(&known.app_hash), "one app hash per height");
+        known.app_hash = staged.app_hash();
         staged
     }
 
+    /// The next block, committed.
     pub fn block(&mut self, store: &mut Store) {
-        let staged = self.stage(store);
-        store.commit(staged).unwrap();
+        self.try_block(store).unwrap();
     }
 
-    /// The snapshot is the chain's latest state.
-    pub fn check(&self, snapshot: &Snapshot) {
-        let (height, app_hash) = self.app_hashes.last_key_value().unwrap();
-        assert_eq!((snapshot.height(), snapshot.app_hash()), (*height, *app_hash));
-        self.model.check(snapshot);
+    /// The next block, if the disk takes it.
+    pub fn try_block(&mut self, store: &mut Store) -> Result<Arc<Snapshot>, Fault> {
+        let staged = self.stage(store);
+        store.commit(staged)
+    }
+
+    /// The newest height that was ever staged.
+    pub fn height(&self) -> Height {
+        *self.blocks.last_key_value().unwrap().0
+    }
+
+    /// The store is at a height of this chain and answers as it should there.
+    pub fn check(&self, store: &Store) {
+        let latest = store.latest();
+        match self.blocks.get(&latest.height()) {
+            Some(block) => {
+                assert_eq!(latest.app_hash(), block.app_hash);
+                block.model.check(&latest);
+            }
+            None => assert!(store.is_empty(), "height {} was never staged", latest.height()),
+        }
     }
 }
