@@ -48,7 +48,8 @@ pub fn verify(
 }
 
 /// Why a signature does not hold, where there is more to say than that it does not.
-struct Doubt(Option<String>);
+#[derive(Debug)]
+pub(super) struct Doubt(Option<String>);
 
 impl Doubt {
     fn plain() -> Doubt {
@@ -172,7 +173,8 @@ fn check(key: &PublicKey, mode: &Mode, signature: &[u8], signed: &Signed<'_>) ->
     }
 }
 
-fn check_plain(key: &[u8; 33], signature: &[u8], digests: &[Hash]) -> Result<(), Doubt> {
+/// Whether the key signed one of the digests.
+pub(super) fn check_plain(key: &[u8; 33], signature: &[u8], digests: &[Hash]) -> Result<(), Doubt> {
     let key = secp256k1::PublicKey::from_byte_array_compressed(*key)
         .map_err(|_| Doubt::because("the public key is no point of secp256k1"))?;
     let signature = Signature::from_compact(signature).map_err(|_| {

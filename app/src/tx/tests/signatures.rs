@@ -4,7 +4,9 @@ use super::build::{
     bech32, cyberlink, pack, parts, public, read, send, sign, single, Parts, ACCOUNT, CHAIN,
 };
 use crate::error::code;
+use crate::tx::signbytes::check_plain;
 use crate::tx::{verify, PublicKey, Signed, Tx};
+use crate::types::sha256;
 use cyber_proto::cosmos::crypto::multisig::v1beta1::{CompactBitArray, MultiSignature};
 use cyber_proto::cosmos::crypto::multisig::LegacyAminoPubKey;
 use cyber_proto::cosmos::crypto::secp256k1::PubKey;
@@ -138,6 +140,27 @@ fn numbers_outside_the_group_and_wrong_lengths_are_refused() {
         bytes[bit / 8] ^= 1 << (bit % 8);
         outcome(&parts, bytes).expect_err("a flipped bit");
     }
+}
+
+#[test]
+fn wycheproofs_edge_cases_come_out_right_but_for_high_s() {
+    let text = include_str!("../../../tests/vectors/wycheproof_secp256k1.json");
+    let all: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    let tests = all["tests"].as_array().expect("a list");
+    let (mut accepted, mut high) = (0, 0);
+    for test in tests {
+        let bytes = |key: &str| hex::decode(test[key].as_str().expect("hex")).expect("hex");
+        let key: [u8; 33] = bytes("key").try_into().expect("33 bytes");
+        let (digest, signature) = (sha256(&bytes("message")), bytes("signature"));
+        let valid = test["result"] == "valid";
+        let low = signature.len() == 64 && signature[32..] <= scalar(HALF)[..];
+        let holds = check_plain(&key, &signature, &[digest]).is_ok();
+        assert_eq!(holds, valid && low, "{test}");
+        accepted += usize::from(holds);
+        high += usize::from(valid && !low);
+    }
+    assert_eq!((tests.len(), accepted + high), (252, 167));
+    assert!(accepted > 50 && high > 10, "{accepted} and {high}");
 }
 
 #[test]
