@@ -68,13 +68,35 @@ pub struct Signed<'a> {
     account_number: u64,
     sequence: u64,
     direct: OnceCell<Hash>,
-    amino: OnceCell<Vec<Hash>>,
+    amino: Vec<(Dialect, OnceCell<Hash>)>,
+}
+
+/// One way to spell a transaction as JSON: which of the messages' names, which escapes.
+#[derive(Clone, Copy)]
+struct Dialect {
+    names: usize,
+    spelling: Spelling,
+}
+
+/// Every dialect that differs for this transaction, the usual one first. The memo is the only
+/// text where the escapes may differ: all others are checked before signatures are.
+fn dialects(tx: &Tx) -> Vec<Dialect> {
+    let names = tx.messages.iter().map(|message| message.kind().amino_names.len()).max();
+    let escapes_differ = tx.memo.contains(['\u{2028}', '\u{2029}']);
+    let mut all = Vec::new();
+    for names in 0..names.unwrap_or(1) {
+        all.push(Dialect { names, spelling: Spelling::JavaScript });
+        if escapes_differ {
+            all.push(Dialect { names, spelling: Spelling::Go });
+        }
+    }
+    all
 }
 
 impl<'a> Signed<'a> {
     pub fn new(tx: &'a Tx, chain_id: &'a str, account_number: u64, sequence: u64) -> Signed<'a> {
-        let (direct, amino) = (OnceCell::new(), OnceCell::new());
-        Signed { tx, chain_id, account_number, sequence, direct, amino }
+        let amino = dialects(tx).into_iter().map(|dialect| (dialect, OnceCell::new())).collect();
+        Signed { tx, chain_id, account_number, sequence, direct: OnceCell::new(), amino }
     }
 
     /// The sign bytes of direct mode: `cosmos.tx.v1beta1.SignDoc`.
@@ -99,22 +121,12 @@ impl<'a> Signed<'a> {
 
     /// Every spelling of the sign bytes of JSON mode, the usual one first.
     pub fn amino_bytes(&self) -> Vec<Vec<u8>> {
-        let names = self.tx.messages.iter().map(|message| message.kind().amino_names.len());
-        let mut spellings = Vec::new();
-        for dialect in 0..names.max().unwrap_or(1) {
-            for spelling in [Spelling::JavaScript, Spelling::Go] {
-                let bytes = self.amino_document(dialect, spelling);
-                if !spellings.contains(&bytes) {
-                    spellings.push(bytes);
-                }
-            }
-        }
-        spellings
+        self.amino.iter().map(|(dialect, _)| self.amino_document(*dialect)).collect()
     }
 
-    fn amino_document(&self, dialect: usize, spelling: Spelling) -> Vec<u8> {
+    fn amino_document(&self, dialect: Dialect) -> Vec<u8> {
         let tx = self.tx;
-        let mut out = Writer::new(spelling);
+        let mut out = Writer::new(dialect.spelling);
         out.raw("{\"account_number\":").number(self.account_number);
         out.raw(",\"chain_id\":").text(self.chain_id);
         out.raw(",\"fee\":{\"amount\":").coins(&tx.fee.amount);
@@ -128,7 +140,7 @@ impl<'a> Signed<'a> {
         out.raw("},\"memo\":").text(&tx.memo).raw(",\"msgs\":[");
         for (at, message) in tx.messages.iter().enumerate() {
             out.raw(if at == 0 { "" } else { "," });
-            message.write_amino(dialect, &tx.prefix, &mut out);
+            message.write_amino(dialect.names, &tx.prefix, &mut out);
         }
         out.raw("],\"sequence\":").number(self.sequence);
         if tx.timeout_height != 0 {
@@ -138,30 +150,30 @@ impl<'a> Signed<'a> {
         out.finish()
     }
 
-    fn direct(&self) -> &[Hash] {
-        std::slice::from_ref(self.direct.get_or_init(|| sha256(&self.direct_bytes())))
+    fn direct(&self) -> Hash {
+        *self.direct.get_or_init(|| sha256(&self.direct_bytes()))
     }
 
-    fn amino(&self) -> &[Hash] {
-        let hashes = || self.amino_bytes().iter().map(|bytes| sha256(bytes)).collect();
-        self.amino.get_or_init(hashes)
+    /// The digests a JSON signature may be of, each made only when those before it did not fit.
+    fn amino(&self) -> impl Iterator<Item = Hash> + '_ {
+        self.amino
+            .iter()
+            .map(|(dialect, digest)| *digest.get_or_init(|| sha256(&self.amino_document(*dialect))))
     }
 }
 
 /// Recursion is as deep as keys nest, which decoding bounds.
 fn check(key: &PublicKey, mode: &Mode, signature: &[u8], signed: &Signed<'_>) -> Result<(), Doubt> {
     match (key, mode) {
-        (PublicKey::Secp256k1(key), Mode::Single(SignMode::Direct)) => {
-            check_plain(key, signature, signed.direct())
-        }
-        (PublicKey::Secp256k1(key), Mode::Single(SignMode::AminoJson)) => {
-            check_plain(key, signature, signed.amino())
-        }
+        (PublicKey::Secp256k1(key), Mode::Single(mode)) => match mode {
+            SignMode::Direct => check_plain(key, signature, std::iter::once(signed.direct())),
+            SignMode::AminoJson => check_plain(key, signature, signed.amino()),
+            SignMode::Other(mode) => {
+                Err(Doubt::because(format!("sign mode {mode} is not supported")))
+            }
+        },
         (PublicKey::Multisig(multisig), Mode::Multi { bits, modes }) => {
             check_multisig(multisig, bits, modes, signature, signed)
-        }
-        (PublicKey::Secp256k1(_), Mode::Single(SignMode::Other(mode))) => {
-            Err(Doubt::because(format!("sign mode {mode} is not supported")))
         }
         (PublicKey::Ed25519(_), _) => Err(Doubt::because("ed25519 keys do not sign transactions")),
         (PublicKey::Secp256k1(_), Mode::Multi { .. }) => {
@@ -174,16 +186,20 @@ fn check(key: &PublicKey, mode: &Mode, signature: &[u8], signed: &Signed<'_>) ->
 }
 
 /// Whether the key signed one of the digests.
-pub(super) fn check_plain(key: &[u8; 33], signature: &[u8], digests: &[Hash]) -> Result<(), Doubt> {
+pub(super) fn check_plain(
+    key: &[u8; 33],
+    signature: &[u8],
+    mut digests: impl Iterator<Item = Hash>,
+) -> Result<(), Doubt> {
     let key = secp256k1::PublicKey::from_byte_array_compressed(*key)
         .map_err(|_| Doubt::because("the public key is no point of secp256k1"))?;
     let signature = Signature::from_compact(signature).map_err(|_| {
         Doubt::because(format!("{} bytes are no secp256k1 signature", signature.len()))
     })?;
-    let holds = |digest: &Hash| {
-        SECP256K1.verify_ecdsa(Message::from_digest(*digest), &signature, &key).is_ok()
+    let holds = |digest: Hash| {
+        SECP256K1.verify_ecdsa(Message::from_digest(digest), &signature, &key).is_ok()
     };
-    digests.iter().any(holds).then_some(()).ok_or_else(Doubt::plain)
+    digests.any(holds).then_some(()).ok_or_else(Doubt::plain)
 }
 
 fn check_multisig(
