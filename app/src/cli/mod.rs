@@ -3,6 +3,7 @@
 mod cid;
 pub mod context;
 mod deliver;
+mod import;
 mod keys;
 mod link;
 pub mod output;
@@ -43,6 +44,7 @@ pub struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Link(link::Link),
+    Import(import::Import),
     Send(send::Send),
     Search(search::Search),
     Backlinks(search::Backlinks),
@@ -89,6 +91,7 @@ fn run(arguments: Vec<OsString>) -> Exit {
 fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
     match command {
         Command::Link(link) => link::run(context, &link),
+        Command::Import(import) => import::run(context, &import),
         Command::Send(send) => send::run(context, &send),
         Command::Search(search) => search::search(context, &search),
         Command::Backlinks(backlinks) => search::backlinks(context, &backlinks),

@@ -6,7 +6,10 @@
 pub mod content;
 pub mod failure;
 pub mod files;
+pub mod import;
 pub mod keys;
+#[cfg(test)]
+pub mod mock;
 pub mod queries;
 pub mod rpc;
 pub mod sequence;

@@ -41,15 +41,23 @@ impl SequenceFile {
         let path = folder.join(hex::encode(address.as_bytes()));
         let failure =
             |error: std::io::Error| Failure::local(format!("{}: {error}", path.display()));
-        files::private_folder(&folder).map_err(failure)?;
-        let file = match files::try_lock(&path).map_err(failure)? {
-            Some(file) => file,
-            None => {
-                waiting();
-                files::lock(&path).map_err(failure)?
-            }
-        };
+        if let Some(taken) = SequenceFile::try_take(home, address)? {
+            return Ok(taken);
+        }
+        waiting();
+        let file = files::lock(&path).map_err(failure)?;
         Ok(SequenceFile { file, path })
+    }
+
+    /// Takes the file of an address; `None` while another command has it.
+    pub fn try_take(home: &Path, address: &Address) -> Result<Option<SequenceFile>, Failure> {
+        let folder = home.join("sequences");
+        let path = folder.join(hex::encode(address.as_bytes()));
+        let failure =
+            |error: std::io::Error| Failure::local(format!("{}: {error}", path.display()));
+        files::private_folder(&folder).map_err(failure)?;
+        let file = files::try_lock(&path).map_err(failure)?;
+        Ok(file.map(|file| SequenceFile { file, path }))
     }
 
     /// The sequence to sign with: the noted one while its transaction can still enter a block,

@@ -86,8 +86,18 @@ impl Sent {
     /// Waits for the block that takes the transaction. A transaction that failed in its block is
     /// a failure with the chain's code.
     pub async fn wait(&self, client: &Client) -> Result<Included, Failure> {
+        self.wait_as_long_as(client, PATIENCE).await
+    }
+
+    /// The same; a node silent or a chain standing still for `patience` ends it.
+    pub async fn wait_as_long_as(
+        &self,
+        client: &Client,
+        patience: Duration,
+    ) -> Result<Included, Failure> {
         let hash = self.signed.hash_text();
-        let included = self.watch(client).await.map_err(|failure| failure.of_transaction(&hash))?;
+        let watched = self.watch(client, patience).await;
+        let included = watched.map_err(|failure| failure.of_transaction(&hash))?;
         match included.code {
             0 => Ok(included),
             code => {
@@ -98,7 +108,7 @@ impl Sent {
         }
     }
 
-    async fn watch(&self, client: &Client) -> Result<Included, Failure> {
+    async fn watch(&self, client: &Client, patience: Duration) -> Result<Included, Failure> {
         let mut scanned = self.since;
         let mut height = self.since;
         let mut moved = Instant::now();
@@ -113,7 +123,7 @@ impl Sent {
                 Err(failure) if failure.exit != Exit::Unreachable => return Err(failure),
                 Err(_) => {}
             }
-            if moved.elapsed() > PATIENCE {
+            if moved.elapsed() > patience {
                 return Err(self.unknown(client, height));
             }
             sleep(POLL).await;
@@ -176,21 +186,4 @@ impl Sent {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wanted_sequence_is_read_from_the_refusal() {
-        let refused = |space: &str, code, log: &str| Broadcast::Refused {
-            space: space.to_owned(),
-            code,
-            log: log.to_owned(),
-        };
-        let log = "account sequence mismatch, expected 12, got 9: incorrect account sequence";
-        assert_eq!(expected_sequence(&refused("sdk", 32, log)), Some(12));
-        assert_eq!(expected_sequence(&refused("sdk", 4, log)), None);
-        assert_eq!(expected_sequence(&refused("graph", 32, log)), None);
-        assert_eq!(expected_sequence(&refused("sdk", 32, "expected ")), None);
-        assert_eq!(expected_sequence(&Broadcast::Accepted), None);
-    }
-}
+mod tests;
