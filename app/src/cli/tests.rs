@@ -1,3 +1,5 @@
+//! The command line as a whole: parsing, help, suggestions, keys from making to deleting.
+
 use super::*;
 
 fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {

@@ -1,3 +1,5 @@
+//! The content table after restarts, kills and damage.
+
 use super::*;
 use crate::types::cid::particle_of_text;
 

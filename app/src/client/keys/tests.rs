@@ -1,3 +1,5 @@
+//! The key store by its promises: what comes back, what is refused, what is never shown.
+
 use super::*;
 
 const WORDS: &str = "satisfy adjust timber high purchase tuition stool faith fine install that \

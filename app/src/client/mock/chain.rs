@@ -63,7 +63,7 @@ struct Read {
 }
 
 impl MockChain {
-    pub fn new() -> MockChain {
+    pub fn begin() -> MockChain {
         MockChain {
             chain_id: "mock-1".to_owned(),
             height: 1,

@@ -20,7 +20,7 @@ pub struct MockNode {
 impl MockNode {
     /// Starts one that makes blocks only when asked.
     pub async fn start() -> MockNode {
-        let chain = Arc::new(Mutex::new(MockChain::new()));
+        let chain = Arc::new(Mutex::new(MockChain::begin()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
         let address = format!("http://{}", listener.local_addr().expect("address"));
         let router = rpc::router(chain.clone());

@@ -1,3 +1,5 @@
+//! Sending and waiting against a mock node: every way it can end.
+
 use super::*;
 use crate::client::keys::Secret;
 use crate::client::mock::MockNode;

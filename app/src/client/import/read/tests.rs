@@ -1,3 +1,5 @@
+//! Files of links as people write them, wrong lines included.
+
 use super::*;
 use crate::client::keys::{Backend, Secret};
 use crate::types::cid::particle_of_text;

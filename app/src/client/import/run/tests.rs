@@ -1,3 +1,5 @@
+//! Imports against a mock node: kills, lost mempools, too little bandwidth, other programs.
+
 use super::*;
 use crate::client::import::progress::Silent;
 use crate::client::import::read::{read_lines, Columns, Neurons};
