@@ -3,11 +3,15 @@
 mod cid;
 pub mod context;
 mod deliver;
+mod dev;
 mod import;
+mod init;
 mod keys;
 mod link;
+mod nodes;
 pub mod output;
 mod query;
+mod run;
 mod search;
 mod send;
 mod status;
@@ -43,6 +47,9 @@ pub struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Dev(dev::Dev),
+    Init(init::Init),
+    Run(run::Run),
     Link(link::Link),
     Import(import::Import),
     Send(send::Send),
@@ -90,6 +97,9 @@ fn run(arguments: Vec<OsString>) -> Exit {
 
 fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
     match command {
+        Command::Dev(dev) => dev::run(context, &dev),
+        Command::Init(init) => init::run(context, &init),
+        Command::Run(run) => run::run(context, &run),
         Command::Link(link) => link::run(context, &link),
         Command::Import(import) => import::run(context, &import),
         Command::Send(send) => send::run(context, &send),

@@ -1,0 +1,194 @@
+//! What a development chain was made with, and what the flags of this run ask for.
+//!
+//! `config/dev.toml` marks a home as a development chain: without it nothing is continued, and
+//! nothing is ever deleted. What is part of genesis cannot change while the chain goes on; ports
+//! and block time can.
+
+use super::accounts::{MOST, SEED};
+use super::Dev;
+use crate::client::files::{self, Access};
+use crate::client::Failure;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+pub const CHAIN_ID: &str = "cyberd-dev";
+const ACCOUNTS: u16 = 8;
+const BLOCK_TIME_MS: u64 = 1_000;
+/// More validators than this on one machine answer no question.
+const MOST_NODES: u16 = 20;
+
+/// The settings of a development chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevSettings {
+    pub chain_id: String,
+    /// Part of genesis: these three cannot change.
+    pub nodes: u16,
+    pub accounts: u16,
+    pub seed: String,
+    pub block_time_ms: u64,
+    /// `None`: the usual ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_base: Option<u16>,
+    /// SHA-256 of the link files that were imported to their end.
+    #[serde(default)]
+    pub imported: Vec<String>,
+}
+
+/// What to do with a home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// A chain from its genesis.
+    New(DevSettings),
+    /// The chain that is there.
+    Continue(DevSettings),
+}
+
+impl DevSettings {
+    fn path(home: &Path) -> PathBuf {
+        home.join("config/dev.toml")
+    }
+
+    /// The settings of the development chain of a home, if there is one.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn load(home: &Path) -> Result<Option<DevSettings>, Failure> {
+        let path = DevSettings::path(home);
+        let failure = |reason: String| Failure::local(format!("{}: {reason}", path.display()));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failure(error.to_string())),
+        };
+        toml::from_str(&text).map(Some).map_err(|error| failure(error.to_string()))
+    }
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn save(&self, home: &Path) -> Result<(), Failure> {
+        let path = DevSettings::path(home);
+        let text = toml::to_string(self).expect("numbers and texts are TOML");
+        let text = format!("# A development chain, made and continued by `cyberd dev`.\n{text}");
+        files::private_folder(&home.join("config"))
+            .and_then(|()| files::write_whole(&path, text.as_bytes(), Access::Shared))
+            .map_err(|error| Failure::local(format!("{}: {error}", path.display())))
+    }
+}
+
+/// Decides between a new chain and the one that is there.
+///
+/// # Errors
+/// A usage failure with the commands that would work when flags contradict the chain, when the
+/// home holds a node of another kind, or when a number is out of its range.
+pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
+    let before = DevSettings::load(home)?;
+    check_ranges(flags)?;
+    if before.is_none() && home.join("config/genesis.json").exists() {
+        return Err(Failure::usage(format!(
+            "{} holds a node that `cyberd dev` did not make; it is left alone",
+            home.display()
+        ))
+        .hint(format!("choose another home:\n  {} --home DIR", command(None))));
+    }
+    let Some(mut settings) = before.filter(|_| !flags.reset) else {
+        return Ok(Plan::New(DevSettings {
+            chain_id: CHAIN_ID.to_owned(),
+            nodes: flags.nodes.unwrap_or(1),
+            accounts: flags.accounts.unwrap_or(ACCOUNTS),
+            seed: flags.seed.clone().unwrap_or_else(|| SEED.to_owned()),
+            block_time_ms: flags.block_time.unwrap_or(BLOCK_TIME_MS),
+            port_base: flags.port_base,
+            imported: Vec::new(),
+        }));
+    };
+    let contradictions = contradictions(flags, &settings);
+    if !contradictions.is_empty() {
+        return Err(contradiction(flags, home, &settings, &contradictions));
+    }
+    settings.block_time_ms = flags.block_time.unwrap_or(settings.block_time_ms);
+    settings.port_base = flags.port_base.or(settings.port_base);
+    Ok(Plan::Continue(settings))
+}
+
+fn check_ranges(flags: &Dev) -> Result<(), Failure> {
+    let out = |what: &str, value: u16, most: u16| {
+        Failure::usage(format!("{what} {value}: from 1 to {most} are possible"))
+    };
+    match (flags.nodes, flags.accounts) {
+        (Some(nodes), _) if !(1..=MOST_NODES).contains(&nodes) => {
+            Err(out("--nodes", nodes, MOST_NODES))
+        }
+        (_, Some(accounts)) if !(1..=MOST).contains(&accounts) => {
+            Err(out("--accounts", accounts, MOST))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The flags that ask for another genesis: name, what is asked, what is there.
+fn contradictions(flags: &Dev, there: &DevSettings) -> Vec<(&'static str, String, String)> {
+    let number = |flag, asked: Option<u16>, there: u16| {
+        asked.filter(|asked| *asked != there).map(|a| (flag, a.to_string(), there.to_string()))
+    };
+    let seed = flags.seed.as_ref().filter(|seed| **seed != there.seed);
+    [
+        number("--nodes", flags.nodes, there.nodes),
+        number("--accounts", flags.accounts, there.accounts),
+        seed.map(|seed| ("--seed", seed.clone(), there.seed.clone())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn contradiction(
+    flags: &Dev,
+    home: &Path,
+    there: &DevSettings,
+    found: &[(&'static str, String, String)],
+) -> Failure {
+    let said = found.iter().map(|(flag, asked, there)| {
+        format!("{flag} {asked} was asked for, the chain was made with {there}")
+    });
+    let said = said.collect::<Vec<_>>().join("; ");
+    let same: Vec<String> = changeable(flags).collect();
+    let anew = found.iter().map(|(flag, asked, _)| format!("{flag} {}", quoted(asked)));
+    let anew: Vec<String> = anew.chain(changeable(flags)).collect();
+    let command = command(Some(home));
+    let continued = [&[command.clone()], &same[..]].concat().join(" ");
+    let anew = [&[command, "--reset".to_owned()], &anew[..]].concat().join(" ");
+    Failure::usage(format!("{} holds the chain {}: {said}", home.display(), there.chain_id)).hint(
+        format!("continue that chain:\n  {continued}\nor delete it and begin a new one:\n  {anew}"),
+    )
+}
+
+/// The flags of this run that both commands keep.
+fn changeable(flags: &Dev) -> impl Iterator<Item = String> {
+    let base = flags.port_base.map(|base| format!("--port-base {base}"));
+    let time = flags.block_time.map(|time| format!("--block-time {time}ms"));
+    let links = flags.links.as_ref();
+    let links = links.map(|file| format!("--links {}", quoted(&file.display().to_string())));
+    let bare = [(flags.no_import, "--no-import"), (flags.detach, "--detach")];
+    let bare = bare.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned());
+    [base, time, links].into_iter().flatten().chain(bare)
+}
+
+/// How this program was called: `testnet/up` says so itself.
+fn command(home: Option<&Path>) -> String {
+    match (std::env::var("CYBERD_DEV_COMMAND"), home) {
+        (Ok(command), _) if !command.is_empty() => command,
+        (_, Some(home)) => format!("cyberd dev --home {}", quoted(&home.display().to_string())),
+        (_, None) => "cyberd dev".to_owned(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}

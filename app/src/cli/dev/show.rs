@@ -1,0 +1,132 @@
+//! What a development chain shows: banner, the file for tests, the live line.
+
+use super::chain::{Chain, DevNode};
+use crate::cli::output::{grouped, table};
+use crate::client::files::{self, Access};
+use crate::client::Failure;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{json, Value};
+use std::path::{Path, PathBuf};
+
+/// The stake denomination of the shipped genesis.
+pub const DENOMINATION: &str = "boot";
+pub const PREFIX: &str = "bostrom";
+
+/// Where a running chain tells that it is ready, and how to reach it.
+pub fn ready_file(home: &Path) -> PathBuf {
+    home.join("ready.json")
+}
+
+/// What tests need: chain, home, URLs, accounts with their keys and balances.
+pub fn description(chain: &Chain, balances: &[u64]) -> Value {
+    let account = |(account, balance): (&super::accounts::DevAccount, &u64)| {
+        json!({
+            "name": account.name,
+            "address": account.address.to_bech32(PREFIX),
+            "mnemonic": *account.mnemonic,
+            "balance": { "denom": DENOMINATION, "amount": balance.to_string() },
+        })
+    };
+    let node =
+        |node: &DevNode| json!({ "home": node.home, "rpc": rpc(node), "metrics": metrics(node) });
+    let first = &chain.nodes[0];
+    json!({
+        "chain_id": chain.settings.chain_id,
+        "home": chain.home,
+        "rpc": rpc(first),
+        "metrics": metrics(first),
+        "accounts": chain.accounts.iter().zip(balances).map(account).collect::<Vec<_>>(),
+        "nodes": chain.nodes.iter().map(node).collect::<Vec<_>>(),
+    })
+}
+
+fn rpc(node: &DevNode) -> String {
+    format!("http://127.0.0.1:{}", node.ports.rpc)
+}
+
+fn metrics(node: &DevNode) -> String {
+    format!("http://127.0.0.1:{}/metrics", node.ports.health)
+}
+
+/// Writes the description where a reader finds it whole or not at all.
+///
+/// # Errors
+/// Those of the file.
+pub fn write_description(path: &Path, description: &Value) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(description).expect("JSON");
+    files::write_whole(path, text.as_bytes(), Access::Private)
+        .map_err(|error| Failure::local(format!("{}: {error}", path.display())))
+}
+
+/// The banner.
+pub fn banner(chain: &Chain, balances: &[u64]) -> String {
+    let rows = chain.accounts.iter().zip(balances).map(|(account, balance)| {
+        let amount = format!("{:>22} {DENOMINATION}", grouped(*balance));
+        vec![account.name.clone(), account.address.to_bech32(PREFIX), amount]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let keys = chain
+        .accounts
+        .iter()
+        .map(|account| vec![account.name.clone(), account.mnemonic.to_string()]);
+    let keys: Vec<Vec<String>> = keys.collect();
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let mut places = vec![row("chain", chain.settings.chain_id.clone())];
+    for (index, node) in chain.nodes.iter().enumerate() {
+        let name = |what: &str| match chain.nodes.len() {
+            1 => what.to_owned(),
+            _ => format!("{what} {index}"),
+        };
+        places.push(row(&name("RPC"), rpc(node)));
+        places.push(row(&name("metrics"), metrics(node)));
+    }
+    places.push(row("home", chain.home.display().to_string()));
+    places.push(row("logs", chain.home.join("logs").display().to_string()));
+    format!(
+        "\nNeurons\n{}\n\nTheir keys: public keys, never use them elsewhere\n{}\n\n{}\n\n\
+         Try: cyberd --home {} search dog\n",
+        table(&rows),
+        table(&keys),
+        table(&places),
+        chain.home.display()
+    )
+}
+
+/// One line that is always up to date; only on a terminal.
+pub struct Live {
+    bar: ProgressBar,
+}
+
+impl Live {
+    /// An empty line.
+    pub fn new() -> Live {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{spinner} {msg}");
+        bar.set_style(style.expect("the template is sound"));
+        Live { bar }
+    }
+
+    /// Shows this from now on.
+    pub fn set(&self, text: String) {
+        self.bar.set_message(text);
+        self.bar.tick();
+    }
+
+    /// Says something that stays, above the line.
+    pub fn say(&self, text: &str) {
+        match self.bar.is_hidden() {
+            true => eprintln!("{text}"),
+            false => self.bar.println(text),
+        }
+    }
+
+    /// Whether there is no terminal to show a line on.
+    pub fn is_hidden(&self) -> bool {
+        self.bar.is_hidden()
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

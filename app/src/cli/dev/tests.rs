@@ -1,0 +1,143 @@
+//! Accounts from a seed; new chain, continued chain or contradiction.
+
+use super::accounts::{accounts, store_keys, validator_keys, MOST, SEED};
+use super::settings::{plan, DevSettings, Plan};
+use super::*;
+use crate::client::keys::{Backend, KeyStore};
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().expect("folder")
+}
+
+/// The chain that these flags make.
+fn made(flags: &Dev, home: &std::path::Path) -> DevSettings {
+    let Plan::New(settings) = plan(flags, home).expect("nothing is there") else {
+        panic!("nothing is there to be continued");
+    };
+    settings.save(home).expect("saved");
+    settings
+}
+
+#[test]
+fn the_same_seed_gives_the_same_neurons() {
+    let all = accounts(SEED, 8);
+    let names: Vec<&str> = all.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"]);
+    // Pinned: tests and guides name these addresses.
+    let addresses: Vec<String> =
+        all.iter().map(|account| account.address.to_bech32("bostrom")).collect();
+    let pinned = [
+        "bostrom1l6zzypa0y2200ew2z9n7lxd0n55gqruyv2v2ls",
+        "bostrom1xxlxe3uwazaet5w0985hhdkxkr0yvrc35ktc5d",
+        "bostrom1zaklytgjxzrl4zh46jndamw5kmurtwqkledhgm",
+        "bostrom1wgvgswnemvjutj7jv7tpd2sh3etlan7jngdeml",
+        "bostrom13xys5q9x8sf4zcrfst3kd0770gssrhc7gkjgx0",
+        "bostrom15rx2u4aw6t03rjt6dnd34yxhun8tada8kym9g4",
+        "bostrom1rc5dv4e8pzu9k0f5d5vq5evfn2937y462zr9ky",
+        "bostrom1lsr38cunnjffr506u0z9ly3w0eyrcttcsel722",
+    ];
+    assert_eq!(addresses, pinned);
+    assert_eq!(all[0].mnemonic.split(' ').count(), 24);
+    assert_ne!(accounts("other", 1)[0].address, all[0].address);
+    assert_ne!(validator_keys(SEED, 0).validator, validator_keys(SEED, 1).validator);
+    assert_ne!(validator_keys(SEED, 0).validator, validator_keys(SEED, 0).node);
+}
+
+#[test]
+fn stakes_are_about_equal_and_all_different() {
+    let amounts: Vec<u64> = accounts(SEED, 8).iter().map(|account| account.amount).collect();
+    assert!(amounts.windows(2).all(|pair| pair[0] > pair[1]));
+    assert!(amounts[0] < amounts[7] * 3 / 2);
+    let most = u64::from(MOST);
+    let parts: u64 = (0..most).map(|index| 3 * most - index).sum();
+    assert!(parts.checked_mul(1_000_000_000_000).is_some_and(|supply| supply < 1 << 63));
+}
+
+#[test]
+fn keys_of_another_seed_are_replaced_and_other_keys_stay() {
+    let home = home();
+    let store = KeyStore::new(home.path(), Some(Backend::Test));
+    let own = &accounts("own", 30)[29];
+    store_keys(home.path(), std::slice::from_ref(own)).expect("stored");
+    for seed in ["one", "two", "two"] {
+        let all = accounts(seed, 2);
+        store_keys(home.path(), &all).expect("stored");
+        assert_eq!(store.show("bob").expect("bob").address(), all[1].address);
+    }
+    assert_eq!(store.show("neuron30").expect("own").address(), own.address);
+}
+
+#[test]
+fn a_second_run_continues_what_the_first_made() {
+    let home = home();
+    let flags = Dev { seed: Some("a b".into()), block_time: Some(250), ..Dev::default() };
+    let first = made(&flags, home.path());
+    assert_eq!((first.nodes, first.accounts, first.block_time_ms), (1, 8, 250));
+    assert_eq!(plan(&flags, home.path()).expect("same"), Plan::Continue(first.clone()));
+    assert_eq!(plan(&Dev::default(), home.path()).expect("bare"), Plan::Continue(first.clone()));
+    let faster = Dev { block_time: Some(100), port_base: Some(31_000), ..Dev::default() };
+    let expected = DevSettings { block_time_ms: 100, port_base: Some(31_000), ..first };
+    assert_eq!(plan(&faster, home.path()).expect("changed"), Plan::Continue(expected));
+}
+
+#[test]
+fn a_contradiction_stops_with_the_two_commands_that_would_work() {
+    let home = home();
+    made(&Dev::default(), home.path());
+    let flags = Dev {
+        nodes: Some(3),
+        seed: Some("it's new".into()),
+        port_base: Some(31_000),
+        no_import: true,
+        ..Dev::default()
+    };
+    let failure = plan(&flags, home.path()).expect_err("contradiction");
+    assert_eq!(failure.exit.code(), 2);
+    let text = failure.message;
+    assert!(text.contains("--nodes 3 was asked for, the chain was made with 1"), "{text}");
+    let hint = failure.hint.expect("two commands");
+    let home_text = home.path().display();
+    let continued = format!("cyberd dev --home {home_text} --port-base 31000 --no-import\n");
+    assert!(hint.contains(&continued), "{hint}");
+    let anew = format!(
+        "cyberd dev --home {home_text} --reset --nodes 3 --seed 'it'\\''s new' --port-base 31000 \
+         --no-import"
+    );
+    assert!(hint.ends_with(&anew), "{hint}");
+    let reset = plan(&Dev { reset: true, ..flags }, home.path()).expect("reset");
+    assert!(matches!(reset, Plan::New(settings) if settings.nodes == 3));
+}
+
+#[test]
+fn a_node_of_another_kind_is_left_alone() {
+    let home = home();
+    std::fs::create_dir(home.path().join("config")).expect("config");
+    std::fs::write(home.path().join("config/genesis.json"), "{}").expect("genesis");
+    for reset in [false, true] {
+        let failure = plan(&Dev { reset, ..Dev::default() }, home.path()).expect_err("not ours");
+        assert_eq!(failure.exit.code(), 2);
+    }
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_with_the_range() {
+    for (nodes, accounts) in
+        [(Some(0), None), (Some(21), None), (None, Some(0)), (None, Some(1001))]
+    {
+        let flags = Dev { nodes, accounts, ..Dev::default() };
+        let failure = plan(&flags, home().path()).expect_err("out of range");
+        assert!(failure.message.contains("from 1 to"), "{failure}");
+    }
+}
+
+#[test]
+fn block_times_are_read_in_all_their_units() {
+    let good = [("1s", 1_000), ("250ms", 250), ("0.5s", 500), ("0s", 0), ("1.5m", 90_000)];
+    for (text, ms) in good {
+        assert_eq!(block_time(text), Ok(ms), "{text}");
+    }
+    for text in ["", "1", "s", "-1s", "1 s", "1d", "61m", "9999999999999999999999999999999999999s"]
+    {
+        assert!(block_time(text).is_err(), "{text}");
+    }
+}
