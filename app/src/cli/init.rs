@@ -63,6 +63,7 @@ pub fn run(context: &Context, init: &Init) -> Result<Answer, Failure> {
         Some(path) => read_genesis(path)?,
         None => new_genesis(context, init, &keys)?,
     };
+    genesis::check(&document).map_err(nodes::failure)?;
     let ports = Ports::of(init.port_base, 0).map_err(nodes::failure)?;
     let files = NodeFiles {
         home: &home,

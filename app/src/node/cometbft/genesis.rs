@@ -1,6 +1,10 @@
 //! The genesis file of a new chain: `config/genesis.json` with validators and accounts put in.
 //!
-//! Whether a chain can start from a genesis is decided by the engine, not here.
+//! Whether a chain can start from a genesis is the engine's to say; [`check`] asks it.
+
+mod check;
+
+pub use check::check;
 
 use super::home::{public_json, short_hash};
 use crate::types::Address;

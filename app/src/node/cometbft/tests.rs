@@ -124,6 +124,57 @@ fn genesis_balances_add_up_to_the_supply() {
     assert_eq!(state["bank"]["balances"][1]["address"], first.as_str());
 }
 
+/// A genesis with one validator and one account.
+fn sound() -> serde_json::Value {
+    let address = Address::new(&[9; 20]).expect("twenty bytes");
+    let accounts = [genesis::Account { address, amount: 5_000_000 }];
+    let validators =
+        [genesis::Validator { name: "one".to_owned(), public_key: [7; 32], power: 10 }];
+    genesis::document("c-1", "2026-01-01T00:00:00Z", &validators, &accounts)
+}
+
+#[test]
+fn the_shipped_genesis_can_start_a_chain() {
+    genesis::check(&sound()).expect("sound");
+    // The shipped numbers are the protocol's defaults.
+    let state =
+        crate::engine::genesis::AppState::parse(sound()["app_state"].to_string().as_bytes())
+            .expect("app_state");
+    let defaults = crate::engine::genesis::development("bostrom", "boot", &[]);
+    let json = |value: &crate::modules::rank::Params| serde_json::to_value(value).expect("JSON");
+    let mut expected = json(&defaults.rank.params);
+    expected["source_stake"] = json(&state.rank.params)["source_stake"].clone();
+    assert_eq!(json(&state.rank.params), expected);
+    let json =
+        |value: &crate::modules::bandwidth::Params| serde_json::to_value(value).expect("JSON");
+    assert_eq!(json(&state.bandwidth.params), json(&defaults.bandwidth.params));
+}
+
+#[test]
+fn a_genesis_that_cannot_work_is_refused_with_the_reason() {
+    use serde_json::json;
+    let bad = [
+        ("/validators", json!([]), "at least one"),
+        ("/validators/0/pub_key/type", json!("tendermint/PubKeySecp256k1"), "Ed25519"),
+        ("/validators/0/pub_key/value", json!("AAA="), "32 bytes"),
+        ("/validators/0/power", json!("0"), "positive"),
+        ("/chain_id", json!(""), "chain_id"),
+        ("/consensus_params/block/max_gas", json!("-1"), "max_gas"),
+        ("/consensus_params/block/max_bytes", json!(true), "max_bytes"),
+        ("/app_state/bank/supply/0/amount", json!("6"), "supply"),
+        ("/app_state/bank/balances", json!([]), "supply"),
+        ("/app_state/chain/stake_denom", json!("?"), "stake_denom"),
+        ("/app_state/rank/params/damping_factor", json!("0.95"), "damping"),
+        ("/app_state/chain", json!({}), "app_state"),
+    ];
+    for (place, value, says) in bad {
+        let mut document = sound();
+        *document.pointer_mut(place).expect("a place of the genesis") = value;
+        let text = genesis::check(&document).expect_err(place).to_string();
+        assert!(text.contains(says), "{place}: {text}");
+    }
+}
+
 #[test]
 fn versions_of_go_are_read() {
     assert_eq!(go_version("go version go1.22.5 linux/amd64"), Some((1, 22)));

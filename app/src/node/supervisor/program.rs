@@ -244,6 +244,10 @@ fn pass_on(output: PipeReader, mut sink: Sink, kept: &Mutex<Output>, fatal: &[&s
         if fatal.iter().any(|word| text.contains(word)) {
             kept.fatal.get_or_insert_with(|| text.clone());
         }
+        // What was passed on was seen already.
+        if matches!(sink, Sink::Passed) {
+            continue;
+        }
         if kept.last.len() == LAST_LINES {
             kept.last.pop_front();
         }
