@@ -14,6 +14,7 @@ mod query;
 mod run;
 mod search;
 mod send;
+mod start;
 mod status;
 mod version;
 pub mod words;
@@ -50,6 +51,7 @@ enum Command {
     Dev(dev::Dev),
     Init(init::Init),
     Run(run::Run),
+    Start(start::Start),
     Link(link::Link),
     Import(import::Import),
     Send(send::Send),
@@ -100,6 +102,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Dev(dev) => dev::run(context, &dev),
         Command::Init(init) => init::run(context, &init),
         Command::Run(run) => run::run(context, &run),
+        Command::Start(start) => start::run(context, &start),
         Command::Link(link) => link::run(context, &link),
         Command::Import(import) => import::run(context, &import),
         Command::Send(send) => send::run(context, &send),

@@ -1,0 +1,35 @@
+//! `cyberd start`: the application alone, for a CometBFT that is run apart.
+
+use super::context::Context;
+use super::nodes;
+use super::output::Answer;
+use crate::client::Failure;
+use crate::config::Config;
+use crate::node;
+use serde_json::json;
+
+/// Run the application alone; CometBFT connects to it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cyberd start
+  cyberd start --abci-listen tcp://127.0.0.1:26658
+  CYBERD_LOG_LEVEL=debug cyberd start --home /var/lib/cyberd
+CometBFT is started apart, with --proxy_app naming the address that the first line of the log
+tells. Settings stand in HOME/config/app.toml. SIGTERM or Ctrl-C ends it cleanly; cyberd run is
+both processes, supervised.")]
+pub struct Start {
+    /// Where CometBFT finds the application: unix:///PATH or tcp://127.0.0.1:PORT
+    #[arg(long, value_name = "ADDRESS")]
+    abci_listen: Option<String>,
+}
+
+/// Runs until a signal ends it.
+pub fn run(context: &Context, start: &Start) -> Result<Answer, Failure> {
+    let home = nodes::absolute(&context.home)?;
+    let flags: Vec<(&str, String)> =
+        start.abci_listen.iter().map(|address| ("abci.listen", address.clone())).collect();
+    let config = Config::load(&home, &flags, std::env::vars());
+    let config = config.map_err(|error| Failure::local(error.to_string()))?;
+    node::run(&config).map_err(|fault| Failure::local(fault.to_string()))?;
+    Ok(Answer::new(json!({ "stopped": true }), "stopped"))
+}
