@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 /// The mempool's view: a committed state and what admitted transactions changed since.
 pub struct CheckState {
-    snapshot: Option<Arc<Snapshot>>,
-    changes: Changes,
+    pub(super) snapshot: Option<Arc<Snapshot>>,
+    pub(super) changes: Changes,
 }
 
 /// A transaction to check, decoded.

@@ -17,6 +17,7 @@ pub mod genesis;
 mod proposal;
 mod route;
 mod signatures;
+mod simulate;
 mod types;
 
 pub use types::*;

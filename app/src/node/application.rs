@@ -1,5 +1,5 @@
-//! Engine and queries as what the ABCI server serves, and the metrics of each commit. Decides
-//! nothing.
+//! Engine and queries as what the ABCI server serves; after each commit its metrics, and the search
+//! index told. Decides nothing.
 
 use crate::abci::Application;
 use crate::engine::{
@@ -9,15 +9,14 @@ use crate::engine::{
 };
 use crate::error::Fault;
 use crate::modules::{bandwidth, rank};
+use crate::query::Queries;
+use crate::search::Follower;
 use crate::store;
 use crate::telemetry;
 use crate::types::{Hash, Height};
 use prost::bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// Answers queries, from any thread.
-pub type Answer = Box<dyn Fn(QueryRequest) -> QueryAnswer + Send + Sync>;
 
 /// When the last block came.
 pub(super) struct Heart(Mutex<Instant>);
@@ -42,15 +41,10 @@ impl Heart {
 
 /// What stands behind the ABCI server of a node.
 pub(super) struct App {
-    engine: Arc<Engine>,
-    answer: Answer,
-    heart: Arc<Heart>,
-}
-
-impl App {
-    pub fn new(engine: Arc<Engine>, answer: Answer, heart: Arc<Heart>) -> App {
-        App { engine, answer, heart }
-    }
+    pub engine: Arc<Engine>,
+    pub queries: Queries,
+    pub search: Follower,
+    pub heart: Arc<Heart>,
 }
 
 /// What an operator watches, after a commit.
@@ -103,12 +97,14 @@ impl Application for App {
     fn commit(&self) -> Result<Height, Fault> {
         let retain = self.engine.commit()?;
         self.heart.beat();
-        record(&self.engine.reader().latest());
+        let latest = self.engine.reader().latest();
+        record(&latest);
+        self.search.committed(latest);
         Ok(retain)
     }
 
     fn query(&self, request: QueryRequest) -> QueryAnswer {
-        (self.answer)(request)
+        self.queries.answer(request)
     }
 
     /// None: this node serves no snapshots, peers replay its blocks.

@@ -12,7 +12,6 @@ pub mod health;
 mod readiness;
 pub mod supervisor;
 
-pub use application::Answer;
 pub use readiness::{Readiness, Report};
 
 use crate::abci::address::Address;
@@ -21,6 +20,8 @@ use crate::ante::GasPrice;
 use crate::config::{Config, Device};
 use crate::engine::{self, Engine};
 use crate::error::Fault;
+use crate::query::Queries;
+use crate::search::{Follower, Index};
 use crate::store::{self, Store};
 use crate::telemetry;
 use application::{App, Heart};
@@ -51,19 +52,13 @@ pub fn store_folder(config: &Config) -> std::path::PathBuf {
 
 impl Node {
     /// Opens the store and starts everything. When it returns, CometBFT may be started.
-    ///
-    /// `queries`: makes what answers them, from the engine.
-    pub fn start(
-        config: &Config,
-        queries: impl FnOnce(&Arc<Engine>) -> Result<Answer, Fault>,
-    ) -> Result<Node, Fault> {
+    pub fn start(config: &Config) -> Result<Node, Fault> {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(config.threads);
         // A second node of this process (in tests) uses the pool of the first.
         let _ = threads.build_global();
         let engine = Arc::new(open(config)?);
-        let answer = queries(&engine)?;
         let heart = Arc::new(Heart::new());
-        let app = Arc::new(App::new(engine.clone(), answer, heart.clone()));
+        let app = Arc::new(application(&engine, config, heart.clone()));
         let (tell, faults) = unbounded_channel();
         // Nobody listens once the node stops anyway.
         let on_fault = Box::new(move |fault| drop(tell.send(fault)));
@@ -126,15 +121,23 @@ impl Node {
 ///
 /// # Errors
 /// The fault that ended it. The process has to end at once, with a code that is not 0.
-pub fn run(
-    config: &Config,
-    queries: impl FnOnce(&Arc<Engine>) -> Result<Answer, Fault>,
-) -> Result<(), Fault> {
+pub fn run(config: &Config) -> Result<(), Fault> {
     telemetry::logs::install(config.log_format, &config.log_level).map_err(Fault::Setup)?;
     telemetry::panics::install_hook();
-    let node = Node::start(config, queries)?;
+    let node = Node::start(config)?;
     tracing::info!(abci = %node.abci_address(), home = %config.home.display(), "node runs");
     node.wait()
+}
+
+/// The engine with its queries and the search index behind them.
+fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> App {
+    let reader = engine.reader();
+    let index = Arc::new(if config.search { Index::new() } else { Index::off() });
+    let search = Follower::start(index.clone(), reader.latest());
+    let of_simulator = engine.clone();
+    let queries = Queries::new(reader.clone(), index, config.query)
+        .simulating(Box::new(move |tx| of_simulator.simulate(tx)));
+    App { engine: engine.clone(), queries, search, heart }
 }
 
 fn open(config: &Config) -> Result<Engine, Fault> {
@@ -142,6 +145,7 @@ fn open(config: &Config) -> Result<Engine, Fault> {
         history_memory_bytes: config.history_memory_bytes,
         checkpoint_heights: config.checkpoint_heights,
         free_bytes_min: config.free_disk_min_bytes,
+        delta_rounds: config.delta_rounds,
         start_over: config.start_over,
         ..store::Options::default()
     };

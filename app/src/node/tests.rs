@@ -1,6 +1,6 @@
 use super::*;
 use crate::abci::Application;
-use crate::engine::{Block, QueryAnswer, Time};
+use crate::engine::{Block, QueryRequest, Time};
 use crate::testkit::Chain;
 use crate::types::Height;
 use std::io::{Read, Write};
@@ -56,14 +56,10 @@ fn config(home: &std::path::Path, rpc: String) -> Config {
     }
 }
 
-fn no_queries(_: &Arc<Engine>) -> Result<Answer, Fault> {
-    Ok(Box::new(|_| QueryAnswer::default()))
-}
-
 /// The chain of the test kit and its first blocks, through the node's application.
-fn advance(node: &Node, heights: std::ops::RangeInclusive<u64>) {
+fn advance(config: &Config, node: &Node, heights: std::ops::RangeInclusive<u64>) {
     let heart = Arc::new(Heart::new());
-    let app = App::new(node.engine().clone(), no_queries(node.engine()).expect("some"), heart);
+    let app = application(node.engine(), config, heart);
     if *heights.start() == 1 {
         assert_eq!((app.info().height, app.info().app_hash.len()), (Height(0), 0));
         app.init_chain(Chain::new().genesis).expect("a good genesis");
@@ -75,6 +71,10 @@ fn advance(node: &Node, heights: std::ops::RangeInclusive<u64>) {
         app.commit().expect("a good disk");
         assert_eq!(app.info().height, Height(height));
         assert_eq!(app.info().app_hash, outcome.app_hash);
+        let path = "/cyber.graph.v1beta1.Query/GraphStats".to_owned();
+        let request = QueryRequest { path, data: Default::default(), height: 0, prove: false };
+        let answer = app.query(request);
+        assert_eq!((answer.code, answer.height), (0, height as i64), "{}", answer.log);
     }
 }
 
@@ -83,7 +83,7 @@ fn health_readiness_and_metrics_tell_how_the_node_is() {
     let home = tempfile::tempdir().expect("a directory");
     let state = Arc::new(AtomicU8::new(0));
     let config = config(home.path(), rpc(state.clone()));
-    let node = Node::start(&config, no_queries).expect("it starts");
+    let node = Node::start(&config).expect("it starts");
     let at = node.health_address().expect("it is served");
 
     let (status, body) = get(at, "/health");
@@ -93,7 +93,7 @@ fn health_readiness_and_metrics_tell_how_the_node_is() {
     assert_eq!(status, 503);
     assert!(body.contains("not reachable") && body.contains("no block yet"), "{body}");
 
-    advance(&node, 1..=3);
+    advance(&config, &node, 1..=3);
     for (says, status, text) in [
         (CATCHING_UP, 503, "catching up, at height 7"),
         (ODD, 503, "without sync_info"),
@@ -133,13 +133,13 @@ fn an_old_head_and_a_full_disk_are_reasons() {
 fn a_node_goes_on_where_it_stopped() {
     let home = tempfile::tempdir().expect("a directory");
     let config = config(home.path(), "http://127.0.0.1:1".to_owned());
-    let node = Node::start(&config, no_queries).expect("it starts");
-    advance(&node, 1..=6);
+    let node = Node::start(&config).expect("it starts");
+    advance(&config, &node, 1..=6);
     let hash = node.engine().info().app_hash;
     node.stop();
-    let node = Node::start(&config, no_queries).expect("it starts again");
+    let node = Node::start(&config).expect("it starts again");
     assert_eq!((node.engine().info().height, node.engine().info().app_hash), (Height(6), hash));
-    advance(&node, 7..=8);
+    advance(&config, &node, 7..=8);
     node.stop();
 }
 
@@ -150,11 +150,11 @@ fn a_taken_port_or_home_is_a_fault_that_names_it() {
     let rpc = "http://127.0.0.1:1".to_owned();
     let mut config = config(home.path(), rpc);
     config.health_listen = taken.local_addr().ok();
-    let text = Node::start(&config, no_queries).err().expect("it is taken").to_string();
+    let text = Node::start(&config).err().expect("it is taken").to_string();
     assert!(text.contains("health.listen = 127.0.0.1:"), "{text}");
     config.health_listen = None;
-    let node = Node::start(&config, no_queries).expect("it starts");
-    let text = Node::start(&config, no_queries).err().expect("it is taken").to_string();
+    let node = Node::start(&config).expect("it starts");
+    let text = Node::start(&config).err().expect("it is taken").to_string();
     assert!(text.contains(&home.path().display().to_string()), "{text}");
     node.stop();
 }

@@ -17,6 +17,7 @@
 mod adjacency;
 pub mod deadline;
 mod derived;
+pub mod follower;
 mod neighbours;
 mod order;
 
@@ -24,6 +25,7 @@ mod order;
 mod tests;
 
 pub use deadline::{Deadline, Late};
+pub use follower::Follower;
 
 use crate::state::Link;
 use crate::store::columns::Sizes;

@@ -333,3 +333,43 @@ fn karma_and_entropy_follow_their_formulas() {
     assert_eq!(index.negentropy(&unranked, &never), Ok(0));
     assert_eq!(entropy(&unranked, ParticleNumber(0)), 0);
 }
+
+/// Prints what a hub of 10^5 links and the top of 10^6 particles cost. For people:
+/// `cargo test --release -p cyberd --lib measures -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
+fn measures_a_hub_and_the_top() {
+    let (mut world, index) = (World::new(), Index::new());
+    let star: Vec<_> = (1..100_001).map(|to| (1, 0, to)).collect();
+    let chain: Vec<_> = (100_001..1_000_000).map(|at| (2, at, at + 1)).collect();
+    let values: Vec<u64> = (0..99_991).map(|at| at * 7919 % 1_000_003).collect();
+    world.commit(&[star, chain].concat(), Some(&values));
+    let snapshot = world.commit(&[(3, 0, 500_000)], Some(&values[7..]));
+    let timed = |what: &str, run: &dyn Fn()| {
+        let start = std::time::Instant::now();
+        run();
+        eprintln!("{what}: {:?}", start.elapsed());
+    };
+    timed("follow 10^6 links", &|| index.follow(&snapshot));
+    let view = index.view(&snapshot).expect("followed");
+    let never = Deadline::never();
+    let page = |places: Range<usize>| {
+        let page = view.neighbours(ParticleNumber(0), Side::Targets, places, &never);
+        assert!(!page.expect("answers").ranked.is_empty());
+    };
+    timed("hub, first use", &|| page(0..10));
+    timed("hub, again", &|| page(0..10));
+    timed("hub, far page", &|| page(90_000..91_000));
+    let newer = world.commit(&[(4, 0, 600_000)], Some(&values[9..]));
+    let view = index.view(&newer).expect("follows");
+    timed("hub, after a round and a link", &|| {
+        let page = view.neighbours(ParticleNumber(0), Side::Targets, 0..10, &never);
+        assert_eq!(page.expect("answers").total, 100_002);
+    });
+    let top = |places| assert!(index.top(&newer, places, &never).is_ok());
+    timed("top, first use", &|| top(0..10));
+    timed("top, again", &|| top(0..10));
+    timed("top, far page", &|| top(900_000..901_000));
+    timed("negentropy", &|| assert!(index.negentropy(&newer, &never).is_ok()));
+}

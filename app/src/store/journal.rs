@@ -270,12 +270,17 @@ impl Journal {
         Ok(Some(head))
     }
 
-    /// Writes the record and makes it durable.
-    pub fn append(&self, record: &Record) -> Result<(), Fault> {
+    /// The database below.
+    pub(super) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// Writes the record, with what else belongs to its height, and makes it durable.
+    pub fn append(&self, record: &Record, more: WriteSet) -> Result<(), Fault> {
         let bytes = record.encode();
         let (height, app_hash) = (record.height, record.app_hash);
         let parts = u32::try_from(bytes.len().div_ceil(PART_BYTES)).expect("less than 2^47 bytes");
-        let mut set: WriteSet = Vec::with_capacity(parts as usize + 2);
+        let mut set = more;
         for (part, body) in (0..).zip(bytes.chunks(PART_BYTES)) {
             let key = record_key(height, part);
             let value = seal(&key, body.to_vec());

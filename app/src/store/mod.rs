@@ -32,6 +32,7 @@ pub mod checkpointer;
 pub mod codec;
 pub mod columns;
 pub mod commitment;
+pub mod deltas;
 pub mod graph;
 pub mod history;
 pub mod index;
@@ -76,6 +77,8 @@ pub struct Options {
     /// Commits stop with a clear fault when less than this is free on the disk, in bytes: a full
     /// disk would keep the database from opening again.
     pub free_bytes_min: u64,
+    /// For so many rounds back, what each changed is kept.
+    pub delta_rounds: u64,
     /// When nothing on disk verifies: put it aside and start from nothing, so that the consensus
     /// engine replays its blocks from genesis, instead of refusing to start.
     pub start_over: bool,
@@ -88,6 +91,7 @@ impl Default for Options {
             checkpoint_heights: 1_000,
             checkpoint_journal_bytes: 32 << 20,
             free_bytes_min: 64 << 20,
+            delta_rounds: 100,
             start_over: false,
         }
     }
@@ -226,7 +230,12 @@ impl Store {
         assert!(!is_genesis, "the first commit is the genesis and the first block on top of it");
         self.check_free_space()?;
         let record = staged.record(self.is_empty);
-        self.shared.journal.append(&record)?;
+        let keep = self.options.delta_rounds;
+        let deltas = match self.is_empty {
+            true => Vec::new(),
+            false => deltas::entries(&self.shared.journal, &latest, staged.snapshot(), keep)?,
+        };
+        self.shared.journal.append(&record, deltas)?;
         let snapshot = staged::settled(&staged);
         let history = match self.is_empty {
             true => History::new(snapshot.clone()),
@@ -306,6 +315,14 @@ impl Reader {
     pub fn heights(&self) -> (Height, Height) {
         let history = self.0.history.load();
         (history.oldest().height(), history.latest().height())
+    }
+
+    /// What the round at a place of the log of rounds changed; none if that is not kept.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn deltas(&self, place: u32) -> Result<Option<deltas::Deltas>, Fault> {
+        deltas::Deltas::open(&self.0.journal, place)
     }
 
     /// The roots of a height by name and its app hash: of any kept height, and of older ones for

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `F` | format: the text [`FORMAT`] |
 //! | `H` | head: height (8) ‖ app hash (32) ‖ parts of its record (4) |
+//! | `D` place of a round (4) part (4) | what the round changed (`deltas.rs`) |
 //! | `J` height (8) part (4) | bytes of the record from `part · PART_BYTES` on (`journal.rs`) |
 //!
 //! **Checkpoints** (`checkpoint-0`, `checkpoint-1`): one each, written in turn, so that a
@@ -109,6 +110,14 @@ pub fn record_key(height: Height, part: u32) -> Vec<u8> {
     key
 }
 
+/// The key of a part of what a round changed.
+pub fn delta_key(place: u32, part: u32) -> Vec<u8> {
+    let mut key = vec![b'D'];
+    key.extend_from_slice(&place.to_be_bytes());
+    key.extend_from_slice(&part.to_be_bytes());
+    key
+}
+
 /// The height and part in a record's key.
 pub fn split_record_key(key: &[u8]) -> Option<(Height, u32)> {
     let (height, part) = key.strip_prefix(b"J")?.split_at_checked(8)?;
@@ -121,6 +130,7 @@ pub fn describe(key: &[u8]) -> String {
     let number = |bytes: &[u8]| bytes.iter().fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
     match (key, split_record_key(key)) {
         (_, Some((height, part))) => format!("journal record of height {height}, part {part}"),
+        ([b'D', rest @ ..], _) => format!("deltas of round and part {}", hex::encode(rest)),
         (b"F", _) => "format mark".into(),
         (b"H", _) => "head of the journal".into(),
         (b"M", _) => "manifest of the checkpoint".into(),

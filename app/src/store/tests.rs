@@ -3,6 +3,7 @@
 
 mod crash;
 mod damage;
+mod deltas;
 mod files;
 mod model;
 

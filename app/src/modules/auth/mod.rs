@@ -5,6 +5,7 @@
 //! admitted transaction of a signer.
 
 pub mod genesis;
+pub mod query;
 pub mod state;
 
 pub use genesis::AuthGenesis;

@@ -17,7 +17,7 @@ use prost::Message;
 
 const ACC: StoreName = StoreName::Acc;
 const PARAMS: &[u8] = &[0x00];
-const ACCOUNTS: u8 = 0x01;
+pub const ACCOUNTS: u8 = 0x01;
 const NUMBERS: &[u8] = b"accountNumber";
 const NEXT_NUMBER: &[u8] = b"globalAccountNumber";
 const BASE_ACCOUNT: &str = "/cosmos.auth.v1beta1.BaseAccount";

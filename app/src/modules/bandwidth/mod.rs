@@ -13,6 +13,7 @@ pub mod genesis;
 pub mod hooks;
 pub mod keys;
 pub mod params;
+pub mod query;
 pub mod state;
 #[cfg(test)]
 mod tests;

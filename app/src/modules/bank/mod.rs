@@ -8,6 +8,7 @@
 pub mod genesis;
 pub mod handler;
 pub mod keys;
+pub mod query;
 pub mod state;
 
 pub use genesis::BankGenesis;

@@ -6,6 +6,7 @@
 
 pub mod genesis;
 pub mod handler;
+pub mod query;
 pub mod state;
 
 pub use genesis::GraphGenesis;

@@ -8,6 +8,7 @@
 
 pub mod genesis;
 pub mod params;
+pub mod query;
 pub mod state;
 
 pub use genesis::RankGenesis;

@@ -1,0 +1,35 @@
+//! The thread that keeps an index up with what is committed: everything at a start, then block by
+//! block, beside the next one. It holds states alone, never the disk.
+
+use super::Index;
+use crate::store::Snapshot;
+use std::sync::mpsc::{sync_channel, SyncSender};
+use std::sync::Arc;
+
+/// The handle of the thread, which ends with it.
+pub struct Follower {
+    states: SyncSender<Arc<Snapshot>>,
+}
+
+impl Follower {
+    /// Starts with the latest state.
+    pub fn start(index: Arc<Index>, latest: Arc<Snapshot>) -> Follower {
+        let (states, inbox) = sync_channel::<Arc<Snapshot>>(1);
+        let body = move || {
+            index.follow(&latest);
+            drop(latest);
+            while let Ok(state) = inbox.recv() {
+                index.follow(&state);
+            }
+        };
+        let thread = std::thread::Builder::new().name("search".into()).spawn(body);
+        thread.expect("the system gives a thread");
+        Follower { states }
+    }
+
+    /// A state was committed. Never waits: while the thread is busy, states are passed over; the
+    /// next one brings their links too, or the first question that needs them.
+    pub fn committed(&self, state: Arc<Snapshot>) {
+        drop(self.states.try_send(state));
+    }
+}
