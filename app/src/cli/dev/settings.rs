@@ -158,8 +158,9 @@ fn contradiction(
     let anew = found.iter().map(|(flag, asked, _)| format!("{flag} {}", quoted(asked)));
     let anew: Vec<String> = anew.chain(changeable(flags)).collect();
     let command = command(Some(home));
-    let continued = [&[command.clone()], &same[..]].concat().join(" ");
-    let anew = [&[command, "--reset".to_owned()], &anew[..]].concat().join(" ");
+    let words = |flags: &[String]| flags.iter().map(|flag| format!(" {flag}")).collect::<String>();
+    let continued = format!("{command}{}", words(&same));
+    let anew = format!("{command} --reset{}", words(&anew));
     Failure::usage(format!("{} holds the chain {}: {said}", home.display(), there.chain_id)).hint(
         format!("continue that chain:\n  {continued}\nor delete it and begin a new one:\n  {anew}"),
     )
