@@ -4,6 +4,7 @@
 mod accounts;
 mod chain;
 mod detach;
+mod import;
 mod session;
 mod settings;
 mod show;
@@ -102,7 +103,7 @@ pub fn run(context: &Context, flags: &Dev) -> Result<Answer, Failure> {
         supervisor::cometbft_threads()
     ));
     let running = chain.start(&program, &stop)?;
-    let session = Session::new(&chain, flags, &running, &stop);
+    let session = Session::new(context, &chain, flags, &running, &stop);
     let outcome = session.and_then(|session| context.block_on(session.run(continued)));
     context.talk("stopping …");
     running.stop().and(outcome)?;

@@ -22,7 +22,8 @@ const MINIMUM_GAS_PRICES: &str = "0boot";
 const POWER: u64 = 10;
 /// What a development chain keeps in its home besides `config` and `node…`, whose removal makes
 /// it a new one. Keys and a CometBFT that was built there stay.
-const REMOVED: [&str; 5] = ["data", "logs", "content", "sequences", "abci.sock"];
+const REMOVED: [&str; 7] =
+    ["data", "logs", "content", "sequences", "imports", "abci.sock", "ready.json"];
 
 /// A development chain: its settings, its neurons, its nodes.
 pub struct Chain {

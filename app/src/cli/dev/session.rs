@@ -3,11 +3,13 @@
 use super::chain::{Chain, Nodes};
 use super::show::{self, Live};
 use super::Dev;
+use crate::cli::context::Context;
 use crate::cli::output::grouped;
 use crate::client::{Client, Failure};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 
 const LOOK: Duration = Duration::from_millis(100);
 const REFRESH: Duration = Duration::from_secs(1);
@@ -16,12 +18,14 @@ const LOG_EVERY: u32 = 60;
 
 /// A running development chain.
 pub struct Session<'a> {
+    pub context: &'a Context,
     pub chain: &'a Chain,
     pub flags: &'a Dev,
     pub nodes: &'a Nodes,
     pub stop: &'a AtomicBool,
     pub client: Client,
     pub live: Live,
+    pub started: Instant,
     /// The latest height of each node, 0 before the first.
     heights: RefCell<Vec<u64>>,
 }
@@ -32,6 +36,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When the first node's address is none.
     pub fn new(
+        context: &'a Context,
         chain: &'a Chain,
         flags: &'a Dev,
         nodes: &'a Nodes,
@@ -39,7 +44,8 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>, Failure> {
         let client = Client::new(&format!("http://127.0.0.1:{}", chain.nodes[0].ports.rpc))?;
         let heights = RefCell::new(vec![0; chain.nodes.len()]);
-        Ok(Session { chain, flags, nodes, stop, client, live: Live::new(), heights })
+        let (live, started) = (Live::new(), Instant::now());
+        Ok(Session { context, chain, flags, nodes, stop, client, live, started, heights })
     }
 
     /// Until the user stops it, a node gives up, or something goes wrong.
@@ -82,6 +88,7 @@ impl<'a> Session<'a> {
             true => format!("{id} of {home} is continued, at height {height}"),
             false => format!("{id} is a new chain in {home}, at height {height}"),
         });
+        self.import().await?;
         self.ready().await?;
         self.keep_showing().await
     }

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 pub const CHAIN_ID: &str = "cyberd-dev";
 const ACCOUNTS: u16 = 8;
+/// The sample graph names so many neurons.
+pub const SAMPLE_NEURONS: usize = 8;
 const BLOCK_TIME_MS: u64 = 1_000;
 /// More validators than this on one machine answer no question.
 const MOST_NODES: u16 = 20;
@@ -94,6 +96,7 @@ pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
         .hint(format!("choose another home:\n  {} --home DIR", command(None))));
     }
     let Some(mut settings) = before.filter(|_| !flags.reset) else {
+        check_sample(flags)?;
         return Ok(Plan::New(DevSettings {
             chain_id: CHAIN_ID.to_owned(),
             nodes: flags.nodes.unwrap_or(1),
@@ -124,6 +127,18 @@ fn check_ranges(flags: &Dev) -> Result<(), Failure> {
         (_, Some(accounts)) if !(1..=MOST).contains(&accounts) => {
             Err(out("--accounts", accounts, MOST))
         }
+        _ => Ok(()),
+    }
+}
+
+/// The sample graph needs its neurons.
+fn check_sample(flags: &Dev) -> Result<(), Failure> {
+    let few = flags.accounts.filter(|accounts| usize::from(*accounts) < SAMPLE_NEURONS);
+    match few {
+        Some(few) if flags.links.is_none() && !flags.no_import => Err(Failure::usage(format!(
+            "--accounts {few}: the sample graph is linked by {SAMPLE_NEURONS} neurons"
+        ))
+        .hint("add --no-import, or give links of your own with --links FILE")),
         _ => Ok(()),
     }
 }

@@ -95,28 +95,41 @@ pub fn banner(chain: &Chain, balances: &[u64]) -> String {
 /// One line that is always up to date; only on a terminal.
 pub struct Live {
     bar: ProgressBar,
+    words: ProgressStyle,
+    amount: ProgressStyle,
 }
 
 impl Live {
     /// An empty line.
     pub fn new() -> Live {
+        let style = |text| ProgressStyle::with_template(text).expect("the template is sound");
+        let words = style("{spinner} {msg}");
+        let amount = style("{bar:30} {human_pos}/{human_len} links, {msg}");
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{spinner} {msg}");
-        bar.set_style(style.expect("the template is sound"));
-        Live { bar }
+        bar.set_style(words.clone());
+        Live { bar, words, amount }
     }
 
     /// Shows this from now on.
     pub fn set(&self, text: String) {
+        self.bar.set_style(self.words.clone());
         self.bar.set_message(text);
         self.bar.tick();
+    }
+
+    /// Shows how much is done, with words beside it.
+    pub fn progress(&self, done: u64, total: u64, text: String) {
+        self.bar.set_style(self.amount.clone());
+        self.bar.set_length(total);
+        self.bar.set_message(text);
+        self.bar.set_position(done);
     }
 
     /// Says something that stays, above the line.
     pub fn say(&self, text: &str) {
         match self.bar.is_hidden() {
             true => eprintln!("{text}"),
-            false => self.bar.println(text),
+            false => self.bar.suspend(|| eprintln!("{text}")),
         }
     }
 

@@ -141,3 +141,37 @@ fn block_times_are_read_in_all_their_units() {
         assert!(block_time(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn every_line_of_the_sample_graph_can_be_imported() {
+    let home = home();
+    store_keys(home.path(), &accounts(SEED, 8)).expect("stored");
+    let keys = KeyStore::new(home.path(), Some(Backend::Test));
+    let plan = import::read_sample(&keys, None).expect("the sample");
+    assert_eq!((plan.wrong.len(), plan.repeated), (0, 0));
+    assert_eq!((plan.total(), plan.particles()), (412_561, 148_508));
+    let links: Vec<usize> = plan.lanes.iter().map(|lane| lane.links.len()).collect();
+    assert_eq!(links, [68_997, 71_734, 72_117, 76_487, 44_599, 48_940, 5_313, 24_374]);
+    // A search for "dog" has something to say.
+    let (_, dog) = crate::types::cid::particle_of_text("dog");
+    let all = plan.lanes.iter().flat_map(|lane| &lane.links);
+    let from_dog = all.filter(|link| *plan.pair(**link).0 == dog);
+    let words: Vec<&str> = from_dog.filter_map(|link| plan.texts(*link).1).collect();
+    for word in ["canine", "domestic animal", "puppy", "hunting dog", "poodle", "chase"] {
+        assert!(words.contains(&word), "{word}: {words:?}");
+    }
+}
+
+#[test]
+fn fewer_neurons_than_the_sample_names_need_another_file_or_none() {
+    let few = Dev { accounts: Some(3), ..Dev::default() };
+    let failure = plan(&few, home().path()).expect_err("the sample names eight");
+    assert_eq!(failure.exit.code(), 2);
+    for flags in [
+        Dev { no_import: true, ..few.clone() },
+        Dev { links: Some("own.tsv".into()), ..few.clone() },
+        Dev { accounts: Some(9), ..Dev::default() },
+    ] {
+        assert!(plan(&flags, home().path()).is_ok());
+    }
+}

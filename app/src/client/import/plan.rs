@@ -68,6 +68,12 @@ impl Plan {
         (&self.ends[link.0 as usize].cid, &self.ends[link.1 as usize].cid)
     }
 
+    /// The texts of a link's ends, where the file has texts.
+    pub fn texts(&self, link: PlanLink) -> (Option<&str>, Option<&str>) {
+        let text = |end: u32| self.ends[end as usize].text.as_deref();
+        (text(link.0), text(link.1))
+    }
+
     /// The particles of a link.
     pub fn pair(&self, link: PlanLink) -> (&Particle, &Particle) {
         (&self.ends[link.0 as usize].particle, &self.ends[link.1 as usize].particle)

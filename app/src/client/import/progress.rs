@@ -32,7 +32,8 @@ impl State {
         left.checked_div(self.links_per_second())
     }
 
-    fn words(&self) -> String {
+    /// What stands beside a bar: pace, bandwidth, height, time to go.
+    pub fn words(&self) -> String {
         let left = match self.seconds_left() {
             Some(seconds) => clock(seconds),
             None => "…".to_owned(),
