@@ -1,3 +1,5 @@
+//! Sources, precedence, refusals.
+
 use super::*;
 
 fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {

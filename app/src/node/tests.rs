@@ -1,3 +1,5 @@
+//! A node from outside: its HTTP answers, its restarts, its refusals.
+
 use super::*;
 use crate::abci::Application;
 use crate::engine::{Block, QueryRequest, Time};
