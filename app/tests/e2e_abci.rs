@@ -190,7 +190,7 @@ fn node(network: &Network) -> Node {
         health_listen: Some(SocketAddr::from(([127, 0, 0, 1], network.ports.health))),
         ..Config::of_template(network.home())
     };
-    Node::start(&config, |_| Ok(Box::new(|_| QueryAnswer::default()))).expect("it starts")
+    Node::start(&config).expect("it starts")
 }
 
 #[test]
