@@ -4,7 +4,8 @@
 //! whose heights differ by at most one; an inner node's key is the smallest key of its right
 //! subtree; only nodes of the change under way are dirty, and those are never shared, so they are
 //! changed in place while every older node is copied first.
-//! Shapes and versions are those of cosmos/iavl v1 (`merkle::tests::trees_agree_with_the_go_library`).
+//! Shapes and versions are those of cosmos/iavl v1: `merkle::tests`,
+//! `trees_agree_with_the_go_library`.
 
 use super::hash;
 use crate::types::Hash;

@@ -82,7 +82,8 @@ proptest! {
         prop_assert_eq!(tree.rfc6962_root(), naive_root(&leaves));
         prop_assert_eq!(tree.codes().flatten().copied().collect::<Vec<_>>(), model.codes.clone());
         let value = |leaf: &Vec<u8>| u64::from_be_bytes(leaf[..].try_into().expect("eight bytes"));
-        prop_assert_eq!(tree.total(), leaves.iter().map(|leaf| u128::from(value(leaf))).sum::<u128>());
+        let total: u128 = leaves.iter().map(|leaf| u128::from(value(leaf))).sum();
+        prop_assert_eq!(tree.total(), total);
         prop_assert_eq!(tree.value(ParticleNumber(tree.len())), None);
         if tree.is_empty() {
             return Ok(());
@@ -102,7 +103,9 @@ proptest! {
     }
 
     #[test]
-    fn floor_codes_are_the_largest_not_above(value in any::<u64>(), drop in 0u32..64, bits in 8u32..=24) {
+    fn floor_codes_are_the_largest_not_above(
+        value in any::<u64>(), drop in 0u32..64, bits in 8u32..=24,
+    ) {
         let value = value >> drop;
         let code = floor_code(value, bits);
         let below = code_value(code, bits).expect("a code");

@@ -83,7 +83,8 @@ proptest! {
             }
             prop_assert_eq!((contents(&before.0), before.0.root()), (before.2, before.1));
         }
-        prop_assert_eq!(rebuilt(&tree).map(|t| (contents(&t), t.root())), Ok((map.clone(), tree.root())));
+        let again = rebuilt(&tree).map(|tree| (contents(&tree), tree.root()));
+        prop_assert_eq!(again, Ok((map.clone(), tree.root())));
         for key in batches.iter().flat_map(|batch| batch.keys()) {
             if map.is_empty() {
                 prop_assert!(tree.prove(key).is_none());
@@ -97,7 +98,9 @@ proptest! {
     }
 
     #[test]
-    fn scans_the_range_it_is_asked(batch in batches(), from in any::<[u8; 1]>(), to in any::<[u8; 2]>()) {
+    fn scans_the_range_it_is_asked(
+        batch in batches(), from in any::<[u8; 1]>(), to in any::<[u8; 2]>(),
+    ) {
         let mut tree = Tree::new();
         batch.iter().for_each(|batch| tree.apply(batch, 1));
         let (all, mut seen) = (contents(&tree), Vec::new());
