@@ -33,7 +33,8 @@ pub fn leaf_prefix(version: u64) -> Vec<u8> {
 
 /// What IAVL writes first of any node: height, size, version.
 pub fn node_prefix(height: u8, size: u64, version: u64) -> Vec<u8> {
-    let mut out = Vec::with_capacity(24);
+    // Room for what follows: two hashes with their lengths, or those of a common key and value.
+    let mut out = Vec::with_capacity(96);
     put_signed(&mut out, u64::from(height));
     put_signed(&mut out, size);
     put_signed(&mut out, version);
@@ -43,7 +44,6 @@ pub fn node_prefix(height: u8, size: u64, version: u64) -> Vec<u8> {
 /// The hash of an IAVL leaf.
 pub fn leaf(key: &[u8], value: &[u8], version: u64) -> Hash {
     let mut bytes = leaf_prefix(version);
-    bytes.reserve(key.len() + 43);
     put_unsigned(&mut bytes, key.len() as u64);
     bytes.extend_from_slice(key);
     bytes.push(32);
@@ -54,7 +54,6 @@ pub fn leaf(key: &[u8], value: &[u8], version: u64) -> Hash {
 /// The hash of an IAVL inner node.
 pub fn inner(height: u8, size: u64, version: u64, left: &Hash, right: &Hash) -> Hash {
     let mut bytes = node_prefix(height, size, version);
-    bytes.reserve(66);
     for child in [left, right] {
         bytes.push(32);
         bytes.extend_from_slice(child);

@@ -1,4 +1,5 @@
-//! Nodes of the persistent AVL tree, and the changes on them: set, remove, rotations, hashes.
+//! Nodes of the persistent AVL tree, and the changes on them: other values, keys that come and go,
+//! rotations, hashes.
 //!
 //! Invariants, kept from one [`rehash`] to the next: a leaf has no children, an inner node has two
 //! whose heights differ by at most one; an inner node's key is the smallest key of its right
@@ -121,25 +122,100 @@ fn change(link: &mut Subtree, version: u64) -> &mut Inner {
     }
 }
 
-/// Sets a key, new or not; every inner node on the way to it gets the version.
-pub fn set(link: &mut Subtree, key: &[u8], value: &[u8], version: u64) {
-    if let Node::Leaf(old) = &**link {
-        let order = key.cmp(&old.key);
-        if order == Ordering::Equal {
-            *link = Node::leaf(old.key.clone(), value.into(), version);
-            return;
+/// A key and what becomes of it: a value, or none.
+pub type Change<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// What a change does to a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Nothing,
+    /// A present key gets another value.
+    Value,
+    /// A key comes or goes.
+    Shape,
+}
+
+/// From this many changes on a subtree is worth several threads.
+const PARALLEL_CHANGES: usize = 256;
+
+/// Runs both, on two threads if there is enough to do.
+fn join<A: Send, B: Send>(
+    parallel: bool,
+    one: impl FnOnce() -> A + Send,
+    two: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if parallel {
+        rayon::join(one, two)
+    } else {
+        (one(), two())
+    }
+}
+
+/// Writes down the effect of each change on this subtree; keys ascend.
+pub fn classify(node: &Node, changes: &[Change<'_>], effects: &mut [Effect]) {
+    match node {
+        Node::Leaf(leaf) => {
+            for ((key, value), effect) in changes.iter().zip(effects) {
+                *effect = match value {
+                    Some(value) if **key == *leaf.key && **value == *leaf.value => Effect::Nothing,
+                    Some(_) if **key == *leaf.key => Effect::Value,
+                    None if **key != *leaf.key => Effect::Nothing,
+                    _ => Effect::Shape,
+                };
+            }
         }
+        Node::Inner(_) if changes.is_empty() => {}
+        Node::Inner(inner) => {
+            let parallel = changes.len() >= PARALLEL_CHANGES;
+            let split = changes.partition_point(|(key, _)| **key < *inner.key);
+            let (left, right) = changes.split_at(split);
+            let (left_effects, right_effects) = effects.split_at_mut(split);
+            join(
+                parallel,
+                || classify(&inner.left, left, left_effects),
+                || classify(&inner.right, right, right_effects),
+            );
+        }
+    }
+}
+
+/// Gives present keys (at least one, ascending) other values; the nodes on their way get the
+/// version.
+pub fn overwrite(link: &mut Subtree, changes: &[Change<'_>], version: u64) {
+    if let Node::Leaf(old) = &**link {
+        let [(key, Some(value))] = changes else {
+            unreachable!("one value for each present key");
+        };
+        assert!(**key == *old.key, "only present keys are overwritten");
+        *link = Node::leaf(old.key.clone(), (*value).into(), version);
+        return;
+    }
+    let inner = change(link, version);
+    let (left, right) = changes.split_at(changes.partition_point(|(key, _)| **key < *inner.key));
+    let on = |link: &mut Subtree, changes: &[Change<'_>]| {
+        if !changes.is_empty() {
+            overwrite(link, changes, version);
+        }
+    };
+    let parallel = changes.len() >= PARALLEL_CHANGES;
+    join(parallel, || on(&mut inner.left, left), || on(&mut inner.right, right));
+}
+
+/// Sets a key that is not there; every inner node on the way to it gets the version.
+pub fn insert(link: &mut Subtree, key: &[u8], value: &[u8], version: u64) {
+    if let Node::Leaf(old) = &**link {
         let new_key: Arc<[u8]> = key.into();
         let new = Node::leaf(new_key.clone(), value.into(), version);
-        *link = match order {
+        *link = match key.cmp(&old.key) {
             Ordering::Less => Node::inner(old.key.clone(), new, link.clone(), version),
-            _ => Node::inner(new_key, link.clone(), new, version),
+            Ordering::Greater => Node::inner(new_key, link.clone(), new, version),
+            Ordering::Equal => unreachable!("only absent keys are inserted"),
         };
         return;
     }
     let inner = change(link, version);
     let side = if key < &*inner.key { &mut inner.left } else { &mut inner.right };
-    set(side, key, value, version);
+    insert(side, key, value, version);
     inner.measure();
     balance(link, version);
 }
@@ -239,12 +315,8 @@ pub fn rehash(link: &mut Subtree, split: u8) {
         }
         Node::Inner(inner) => {
             let (left, right) = (&mut inner.left, &mut inner.right);
-            if split > 0 {
-                rayon::join(|| rehash(left, split - 1), || rehash(right, split - 1));
-            } else {
-                rehash(left, 0);
-                rehash(right, 0);
-            }
+            let below = split.saturating_sub(1);
+            join(split > 0, || rehash(left, below), || rehash(right, below));
             let (left, right) = (inner.left.hash(), inner.right.hash());
             inner.hash = hash::inner(inner.height, inner.size, inner.version, left, right);
             inner.dirty = false;

@@ -6,7 +6,7 @@
 //! old versions (keep a clone), disk, and removal of single keys outside `apply`.
 
 use super::hash::EMPTY;
-use super::node::{self, Inner, Leaf, Node, Subtree};
+use super::node::{self, Change, Effect, Inner, Leaf, Node, Subtree};
 use crate::types::Hash;
 use ics23::commitment_proof::Proof;
 use ics23::{CommitmentProof, ExistenceProof, HashOp, InnerOp, LeafOp, LengthOp};
@@ -65,26 +65,52 @@ impl Tree {
     /// # Panics
     /// An empty key is a programmer's mistake, as in the SDK.
     pub fn apply(&mut self, changes: &BTreeMap<Vec<u8>, Option<Vec<u8>>>, version: u64) {
-        for (key, value) in changes {
-            assert!(!key.is_empty(), "keys are not empty");
-            if self.get(key) == value.as_deref() {
-                continue;
-            }
-            match (value, &mut self.root) {
-                (Some(value), Some(root)) => node::set(root, key, value, version),
-                (Some(value), None) => {
-                    let leaf = Node::leaf(key.as_slice().into(), value.as_slice().into(), version);
-                    self.root = Some(leaf);
-                }
-                (None, Some(root)) if root.size() > 1 => {
-                    node::remove(root, key, version);
-                }
-                (None, _) => self.root = None,
-            }
+        assert!(!changes.contains_key(&[][..]), "keys are not empty");
+        let changes: Vec<Change<'_>> =
+            changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
+        // Values of present keys first, together: they move no node, so the result is the same as
+        // in the order of keys (`tests::a_batch_is_the_same_as_its_changes_one_by_one`).
+        let effects = self.effects(&changes);
+        let with = |wanted: Effect| {
+            let pairs = changes.iter().zip(&effects);
+            pairs.filter(move |(_, effect)| **effect == wanted).map(|(change, _)| *change)
+        };
+        let values: Vec<Change<'_>> = with(Effect::Value).collect();
+        if let (Some(root), false) = (&mut self.root, values.is_empty()) {
+            node::overwrite(root, &values, version);
+        }
+        for (key, value) in with(Effect::Shape) {
+            self.reshape(key, value, version);
         }
         if let Some(root) = &mut self.root {
             let split = if changes.len() < PARALLEL_CHANGES { 0 } else { SPLIT_LEVELS };
             node::rehash(root, split);
+        }
+    }
+
+    /// What each change does.
+    fn effects(&self, changes: &[Change<'_>]) -> Vec<Effect> {
+        let mut effects = vec![Effect::Nothing; changes.len()];
+        match &self.root {
+            Some(root) => node::classify(root, changes, &mut effects),
+            None => {
+                for ((_, value), effect) in changes.iter().zip(&mut effects) {
+                    *effect = if value.is_some() { Effect::Shape } else { Effect::Nothing };
+                }
+            }
+        }
+        effects
+    }
+
+    /// Sets a key that is not there or removes one that is.
+    fn reshape(&mut self, key: &[u8], value: Option<&[u8]>, version: u64) {
+        match (value, &mut self.root) {
+            (Some(value), Some(root)) => node::insert(root, key, value, version),
+            (Some(value), None) => self.root = Some(Node::leaf(key.into(), value.into(), version)),
+            (None, Some(root)) if root.size() > 1 => {
+                node::remove(root, key, version);
+            }
+            (None, _) => self.root = None,
         }
     }
 

@@ -98,6 +98,18 @@ proptest! {
     }
 
     #[test]
+    fn a_batch_is_the_same_as_its_changes_one_by_one(batches in batches()) {
+        let (mut whole, mut single) = (Tree::new(), Tree::new());
+        for (version, batch) in (1..).zip(&batches) {
+            whole.apply(batch, version);
+            for (key, value) in batch {
+                single.apply(&Batch::from([(key.clone(), value.clone())]), version);
+            }
+            prop_assert_eq!(whole.root(), single.root());
+        }
+    }
+
+    #[test]
     fn scans_the_range_it_is_asked(
         batch in batches(), from in any::<[u8; 1]>(), to in any::<[u8; 2]>(),
     ) {
