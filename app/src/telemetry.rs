@@ -47,7 +47,9 @@ pub mod name {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoundPhase {
     Freeze,
-    Compute,
+    /// The worker: taking in what is new, then sweeping.
+    Weights,
+    Sweeps,
     /// Block production waiting for a result that is late.
     Wait,
     Publish,
@@ -57,7 +59,8 @@ impl RoundPhase {
     fn name(self) -> &'static str {
         match self {
             RoundPhase::Freeze => "freeze",
-            RoundPhase::Compute => "compute",
+            RoundPhase::Weights => "weights",
+            RoundPhase::Sweeps => "sweeps",
             RoundPhase::Wait => "wait",
             RoundPhase::Publish => "publish",
         }
@@ -165,6 +168,16 @@ pub fn round_published(round: u64) {
 /// A phase of a rank round took this long.
 pub fn round_seconds(phase: RoundPhase, took: Duration) {
     histogram!(name::ROUND_SECONDS, "phase" => phase.name()).record(took);
+}
+
+/// Does a phase of a round and records how long it took: the only clock near consensus code, and
+/// it reads it here.
+#[allow(clippy::disallowed_methods, reason = "a measurement; no result depends on it")]
+pub fn timed<T>(phase: RoundPhase, run: impl FnOnce() -> T) -> T {
+    let start = std::time::Instant::now();
+    let result = run();
+    round_seconds(phase, start.elapsed());
+    result
 }
 
 /// Measures what is a value at the moment of asking: memory.

@@ -25,7 +25,21 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("modules", &["modules", "tx", "state", "store", "types", "error", "engine"]),
     ("rank", &["rank", "modules", "state", "store", "types", "error"]),
     ("ante", &["ante", "modules", "tx", "state", "types", "error"]),
-    ("engine", &["engine", "ante", "rank", "modules", "tx", "state", "store", "types", "error"]),
+    (
+        "engine",
+        &[
+            "engine",
+            "ante",
+            "rank",
+            "modules",
+            "tx",
+            "state",
+            "store",
+            "types",
+            "error",
+            "telemetry",
+        ],
+    ),
     ("search", &["search", "modules", "state", "store", "types", "error"]),
 ];
 

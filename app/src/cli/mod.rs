@@ -4,6 +4,7 @@ mod cid;
 pub mod context;
 mod deliver;
 mod dev;
+mod export;
 mod import;
 mod init;
 mod keys;
@@ -66,6 +67,7 @@ enum Command {
     #[command(after_help = "Example:\n  cyberd status --output json")]
     Status,
     Roots(status::Roots),
+    Export(export::Export),
     /// Show the version of this program
     #[command(after_help = "Example:\n  cyberd version --output json")]
     Version,
@@ -114,6 +116,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Keys(keys) => keys::run(context, keys),
         Command::Status => status::status(context),
         Command::Roots(roots) => status::roots(context, &roots),
+        Command::Export(export) => export::run(context, &export),
         Command::Version => Ok(version::version()),
         Command::Completions(completions) => Ok(version::completions(&completions, Cli::command())),
     }

@@ -270,7 +270,11 @@ pub fn failure(fault: Fault) -> Failure {
     Failure::local(fault.to_string())
 }
 
-fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// The disk's, with the path.
+pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     files::write_whole(path, text.as_bytes(), Access::Shared)
         .map_err(|error| Failure::local(format!("{}: {error}", path.display())))
 }

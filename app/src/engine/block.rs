@@ -10,6 +10,7 @@ use crate::modules::{bandwidth, graph, params, rank as rank_state};
 use crate::rank::{input, is_boundary, output, Worker};
 use crate::state::{Event, Overlay};
 use crate::store::{Snapshot, Staged, Store};
+use crate::telemetry::{self, timed, RoundPhase};
 use crate::tx::{self, Tx};
 use crate::types::Height;
 use rayon::prelude::*;
@@ -141,11 +142,15 @@ impl BlockSide {
         if is_boundary(height, period) {
             if let Some(frozen) = rank_state::state::frozen(base.as_ref()) {
                 self.worker.ensure(base);
-                let outcome = self.worker.finish()?;
-                let published = output::publish(&mut overlay, base, &frozen, outcome, height);
+                let outcome = timed(RoundPhase::Wait, || self.worker.finish())?;
+                telemetry::round_seconds(RoundPhase::Weights, outcome.timing.weights);
+                telemetry::round_seconds(RoundPhase::Sweeps, outcome.timing.sweeps);
+                let published = timed(RoundPhase::Publish, || {
+                    output::publish(&mut overlay, base, &frozen, outcome, height)
+                });
                 publication = Some(published);
             }
-            input::freeze(&mut overlay, base, height);
+            timed(RoundPhase::Freeze, || input::freeze(&mut overlay, base, height));
         }
         let events = overlay.take_events();
         let changes = overlay.into_changes();
