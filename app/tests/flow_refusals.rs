@@ -24,7 +24,7 @@ fn boot(amount: u128) -> Vec<Coin> {
 /// Checks that the door refuses in CheckTx and in a block, with these words, and nothing changes.
 fn refused(chain: &mut Chain, name: &str, tx: Bytes, expected: Code, words: &str) {
     let before = (chain.wallet(name).sequence, chain.snapshot().sizes());
-    let checked = chain.check(&[tx.clone()]).remove(0);
+    let checked = chain.check(std::slice::from_ref(&tx)).remove(0);
     assert_eq!(checked.code, expected, "CheckTx: {}", checked.log);
     let outcome = chain.block(vec![tx]);
     let result = &outcome.results[0];
@@ -176,7 +176,7 @@ fn a_send_that_fails_in_its_block_keeps_fee_and_sequence() {
     assert_eq!(before, Amount(0));
     let options = TxOptions { fee: boot(1000), ..TxOptions::default() };
     let tx = alice.sign_at(vec![alice.send_message(&to, &boot(1 << 60))], &options, 0);
-    assert!(chain.check(&[tx.clone()])[0].is_ok(), "messages do not run in CheckTx");
+    assert!(chain.check(std::slice::from_ref(&tx))[0].is_ok(), "messages do not run in CheckTx");
     let outcome = chain.block(vec![tx]);
     let result = &outcome.results[0];
     assert_eq!(result.code, code::INSUFFICIENT_FUNDS, "{}", result.log);

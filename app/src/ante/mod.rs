@@ -76,12 +76,20 @@ impl Budget {
 
 /// A transaction that passed the door. Its messages may run.
 pub struct Admitted<'a> {
-    pub tx: &'a Tx,
-    /// By the formula of the protocol; what it wanted is its own limit.
-    pub gas_used: u64,
+    tx: &'a Tx,
+    raw_units: u64,
+}
+
+impl<'a> Admitted<'a> {
+    /// The transaction.
+    pub fn tx(&self) -> &'a Tx {
+        self.tx
+    }
+
     /// Raw units of bandwidth charged, 0 for transactions that pay fees.
-    pub raw_units: u64,
-    _made_here: (),
+    pub fn raw_units(&self) -> u64 {
+        self.raw_units
+    }
 }
 
 /// Checks a transaction, charges it and advances its signers' sequences, all in `state`.
@@ -111,7 +119,7 @@ pub fn admit<'a>(
     } else if context.mode != Mode::Simulate {
         budget.gas -= tx.fee.gas_limit;
     }
-    Ok(Admitted { tx, gas_used: tx.gas(), raw_units, _made_here: () })
+    Ok(Admitted { tx, raw_units })
 }
 
 /// Sizes, counts, the gas limit, the height it is good until, the memo.

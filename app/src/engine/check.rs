@@ -118,8 +118,8 @@ impl Door<'_> {
             Ok(admitted) => {
                 // CometBFT sums what is wanted against the block's gas when it makes a proposal;
                 // cyberlink transactions do not count there.
-                let gas = signed(admitted.gas_used);
-                let wanted = if admitted.raw_units > 0 { 0 } else { gas };
+                let gas = signed(tx.gas());
+                let wanted = if admitted.raw_units() > 0 { 0 } else { gas };
                 let mut changes = door.into_changes();
                 let events = std::mem::take(&mut changes.events);
                 overlay.apply(changes);

@@ -51,10 +51,10 @@ pub fn deliver_tx(
             };
         }
     };
-    let (gas_used, raw_units) = (signed(admitted.gas_used), admitted.raw_units);
+    let (gas_used, raw_units) = (signed(tx.gas()), admitted.raw_units());
     let mut events = door.take_events();
     let mut inner = Overlay::new(&door);
-    let ran = run_messages(&mut inner, admitted.tx, context.height);
+    let ran = run_messages(&mut inner, admitted.tx(), context.height);
     let mut changes = inner.into_changes();
     let result = match ran {
         Ok(data) => {

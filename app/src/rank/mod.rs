@@ -21,7 +21,7 @@ use crate::types::Height;
 
 /// Whether a height is a boundary under the period.
 pub fn is_boundary(height: Height, period: u64) -> bool {
-    height.0 % period == 0
+    height.0.is_multiple_of(period)
 }
 
 /// The first boundary after a height.

@@ -42,7 +42,7 @@ impl Deadline {
 
     /// The same, looking at the clock once in a thousand steps.
     pub fn check_step(&self, step: usize) -> Result<(), Late> {
-        if step % STEPS == 0 {
+        if step.is_multiple_of(STEPS) {
             self.check()
         } else {
             Ok(())

@@ -72,7 +72,7 @@ pub fn end_block(state: &mut Overlay<'_>, height: Height, raw: u64) {
         }
     }
     state::set_ring_total(state, total);
-    if height.0 % params.adjust_price_period == 0 {
+    if height.0.is_multiple_of(params.adjust_price_period) {
         let load = Decimal::ratio(total.into(), params.network_bandwidth.into());
         let load = load.expect("2^64 · 10^18 fits 128 bits");
         state::set_price(state, load.max(params.base_price));
