@@ -97,6 +97,17 @@ pub fn write(
     snapshot: &Snapshot,
     stop: &AtomicBool,
 ) -> Result<Option<Manifest>, Fault> {
+    match write_all(backend, snapshot, stop) {
+        Err(_) if stop.load(Relaxed) => Ok(None),
+        written => written.map(Some),
+    }
+}
+
+fn write_all(
+    backend: &dyn Backend,
+    snapshot: &Snapshot,
+    stop: &AtomicBool,
+) -> Result<Manifest, Fault> {
     Manifest::remove(backend)?;
     let commitment = snapshot.commitment();
     let mut writer = Writer { backend, stop, height: snapshot.height(), set: Vec::new(), bytes: 0 };
@@ -107,9 +118,6 @@ pub fn write(
     writer.columns(snapshot.graph())?;
     writer.codes(&commitment.ranks)?;
     writer.write()?;
-    if stop.load(Relaxed) {
-        return Ok(None);
-    }
     backend.flush()?;
     let manifest = Manifest {
         height: snapshot.height(),
@@ -123,7 +131,7 @@ pub fn write(
     let value = seal(MANIFEST_KEY, manifest.encode());
     backend.write(vec![(MANIFEST_KEY.to_vec(), Some(value))])?;
     backend.flush()?;
-    Ok(Some(manifest))
+    Ok(manifest)
 }
 
 struct Writer<'a> {
@@ -139,7 +147,7 @@ impl Writer<'_> {
     /// Puts a value among those to write, unless it stands there already.
     fn put(&mut self, key: Vec<u8>, body: Vec<u8>, may_stand: bool) -> Result<(), Fault> {
         if self.stop.load(Relaxed) {
-            return Ok(());
+            return Err(Fault::Setup("stopped on the way".into()));
         }
         let value = seal(&key, body);
         self.bytes += value.len() as u64;
@@ -157,7 +165,7 @@ impl Writer<'_> {
     }
 
     fn write(&mut self) -> Result<(), Fault> {
-        match self.set.is_empty() || self.stop.load(Relaxed) {
+        match self.set.is_empty() {
             true => Ok(()),
             false => self.backend.write(std::mem::take(&mut self.set)),
         }

@@ -113,7 +113,8 @@ struct Shared {
     journal: Journal,
 }
 
-/// A handle for reading committed heights, for any thread. Cheap to clone.
+/// A handle for reading committed heights, for any thread. Cheap to clone. The databases stay
+/// open, and locked against a second opening, until the last handle is gone too.
 #[derive(Clone)]
 pub struct Reader(Arc<Shared>);
 
@@ -222,14 +223,14 @@ impl Store {
     ///
     /// # Panics
     /// The staged height does not stand on the latest committed one, or is a genesis alone.
-    pub fn commit(&mut self, staged: Staged) -> Result<Arc<Snapshot>, Fault> {
+    pub fn commit(&mut self, mut staged: Staged) -> Result<Arc<Snapshot>, Fault> {
         let latest = self.latest();
         let base = (latest.height(), latest.app_hash());
         assert_eq!(staged.base(), base, "a commit stands on the latest height");
-        let is_genesis = self.is_empty && staged.record_passes() < 2;
+        let is_genesis = self.is_empty && staged.passes() < 2;
         assert!(!is_genesis, "the first commit is the genesis and the first block on top of it");
         self.check_free_space()?;
-        let record = staged.record(self.is_empty);
+        let record = staged.take_record(self.is_empty);
         let keep = self.options.delta_rounds;
         let deltas = match self.is_empty {
             true => Vec::new(),
@@ -262,7 +263,8 @@ impl Store {
         self.checkpointer.write_now(self.latest(), &self.options)
     }
 
-    /// The heights of the checkpoints on disk, in no order.
+    /// The heights of the checkpoints on disk, in no order. After damage the store may be back at
+    /// the older one: the consensus engine must keep its blocks from there on.
     pub fn checkpoints(&self) -> Vec<Height> {
         self.checkpointer.heights()
     }

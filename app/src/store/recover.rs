@@ -11,7 +11,7 @@
 //! state that stands without it; what was damaged and done is said. A start that dies on the way
 //! is repeated by the next one.
 
-use super::backend::Disk;
+use super::backend::{Backend, Disk};
 use super::checkpoint::{self, Manifest};
 use super::checkpointer::Slot;
 use super::commitment::Commitment;
@@ -101,6 +101,14 @@ fn unless_damaged<T>(
     }
 }
 
+/// Says where the damage is.
+fn within<T>(place: &str, result: Result<T, Fault>) -> Result<T, Fault> {
+    result.map_err(|fault| match fault {
+        Fault::Damage(text) => Fault::Damage(format!("{place}: {text}")),
+        other => other,
+    })
+}
+
 struct Opening<'a> {
     disk: &'a dyn Disk,
     options: &'a Options,
@@ -119,11 +127,10 @@ impl Opening<'_> {
     fn slot(&mut self, place: usize) -> Result<Slot, Fault> {
         let name = CHECKPOINTS[place];
         let damage = &mut self.recovery.damage;
-        let backend = unless_damaged(self.disk.open(name), damage)?;
-        let manifest = match &backend {
-            Some(backend) => unless_damaged(Manifest::read(&**backend), damage)?.flatten(),
-            None => None,
-        };
+        let backend = unless_damaged(within(name, self.disk.open(name)), damage)?;
+        let read = |backend: &Arc<dyn Backend>| within(name, Manifest::read(&**backend));
+        let manifest = backend.as_ref().map(|backend| unless_damaged(read(backend), damage));
+        let manifest = manifest.transpose()?.flatten().flatten();
         Ok(Slot { name, backend, manifest })
     }
 
@@ -143,12 +150,8 @@ impl Opening<'_> {
         found.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.height));
         for (backend, manifest) in found {
             let height = manifest.height;
-            let loaded = checkpoint::load(&*backend, &manifest).map_err(|fault| match fault {
-                Fault::Damage(text) => Fault::Damage(format!(
-                    "the checkpoint of height {height} does not verify: {text}"
-                )),
-                other => other,
-            });
+            let what = format!("the checkpoint of height {height} does not verify");
+            let loaded = within(&what, checkpoint::load(&*backend, &manifest));
             if let Some(snapshot) = unless_damaged(loaded, &mut self.recovery.damage)? {
                 self.recovery.checkpoint = Some(height);
                 return Ok(Some(Arc::new(snapshot)));
@@ -182,8 +185,7 @@ impl Opening<'_> {
             replayed.is_damaged |= staged.is_none();
             let Some((staged, bytes)) = staged.flatten() else { break };
             let snapshot = staged::settled(&staged);
-            replayed.history = match latest.height() == height || is_genesis && replayed.bytes == 0
-            {
+            replayed.history = match is_genesis && replayed.bytes == 0 {
                 true => History::new(snapshot),
                 false => replayed.history.with(snapshot, staged.retained(), budget),
             };
@@ -226,6 +228,9 @@ impl Opening<'_> {
             None => Replayed { history: History::new(base), bytes: 0, is_damaged: true },
         };
         let Replayed { history, mut bytes, is_damaged } = replayed;
+        if self.recovery.checkpoint.is_none() && self.recovery.replayed == 0 {
+            return self.without_base(slots, journal);
+        }
         let latest = history.latest().clone();
         self.drop_unverified(&mut slots);
         let journal = match journal.filter(|_| !is_damaged) {

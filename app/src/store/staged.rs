@@ -74,18 +74,18 @@ impl Staged {
     }
 
     /// How many passes one commit will make durable.
-    pub(super) fn record_passes(&self) -> usize {
+    pub(super) fn passes(&self) -> usize {
         self.passes.len()
     }
 
-    /// The journal's record of it. `first`: it begins the chain.
-    pub(super) fn record(&self, first: bool) -> Record {
+    /// The journal's record of it, taken out. `first`: it begins the chain.
+    pub(super) fn take_record(&mut self, first: bool) -> Record {
         Record {
             height: self.height(),
             app_hash: self.app_hash(),
             before: (!first).then_some(self.base.1),
             roots: *self.snapshot.plain_roots(),
-            passes: self.passes.clone(),
+            passes: std::mem::take(&mut self.passes),
         }
     }
 }

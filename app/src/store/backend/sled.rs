@@ -24,11 +24,9 @@ pub struct SledDisk {
 impl SledDisk {
     /// The databases below a folder, which is made if it is not there.
     pub fn new(folder: &Path) -> Result<SledDisk, Fault> {
-        if !folder.is_dir() {
-            fs::create_dir_all(folder).map_err(|error| failed("making", folder, &error))?;
-            sync_folder(folder)?;
-            folder.parent().map_or(Ok(()), sync_folder)?;
-        }
+        fs::create_dir_all(folder).map_err(|error| failed("making", folder, &error))?;
+        sync_folder(folder)?;
+        folder.parent().map_or(Ok(()), sync_folder)?;
         Ok(SledDisk { folder: folder.to_owned() })
     }
 }

@@ -149,6 +149,29 @@ fn when_nothing_verifies_the_store_refuses_and_names_the_ways_out() {
 }
 
 #[test]
+fn a_journal_alone_whose_first_record_is_wrong_is_refused() {
+    let mut chain = Chain::new(36);
+    let disk = MemoryDisk::new();
+    let mut store = open(&disk).unwrap();
+    (0..3).for_each(|_| chain.block(&mut store));
+    let keys = disk.keys(tables::JOURNAL);
+    let first = keys.iter().find(|key| key[0] == b'J').unwrap();
+    for seals_again in [false, true] {
+        let disk = copy(&disk);
+        disk.damage(tables::JOURNAL, first, |value| {
+            let mut body = codec::unseal(first, value).unwrap().to_vec();
+            *body.last_mut().unwrap() ^= 1;
+            match seals_again {
+                true => *value = codec::seal(first, body),
+                false => value[20] ^= 1,
+            }
+        });
+        let text = open(&disk).err().unwrap().to_string();
+        assert!(text.contains("Ways out") && text.contains("journal"), "{text}");
+    }
+}
+
+#[test]
 fn another_versions_data_is_refused_and_left_alone() {
     let mut chain = Chain::new(34);
     let disk = filled(&mut chain);
