@@ -107,7 +107,12 @@ impl<R: Read> Frames<R> {
             return Ok(None);
         }
         self.buffer.advance(head.prefix);
-        Ok(Some(Frame::Whole(head, self.buffer.split_to(length).freeze())))
+        let request = self.buffer.split_to(length).freeze();
+        if head.length > RESERVE_MAX {
+            // The memory of a genesis goes with the genesis.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        Ok(Some(Frame::Whole(head, request)))
     }
 
     /// Reads more, waiting for it; false at the end of the stream.
@@ -230,6 +235,28 @@ mod tests {
             assert!(matches!(frames.next_ready(), Err(FrameError::TooLong { .. })));
             assert!(frames.buffer.capacity() < 1 << 20);
         }
+    }
+
+    #[test]
+    fn the_memory_of_a_large_request_goes_with_it() {
+        let long = 20 << 20;
+        let mut stream = Vec::new();
+        prost::encoding::encode_varint(long + 1, &mut stream);
+        stream.push(0x2a);
+        stream.extend(vec![9; long as usize]);
+        stream.extend([2, 0x12, 0]);
+        let mut frames = frames(vec![stream]);
+        let request = loop {
+            match frames.next_ready().expect("well formed") {
+                Some(Frame::Whole(_, request)) => break request,
+                _ => assert!(frames.fill().expect("pieces do not fail")),
+            }
+        };
+        assert_eq!(request.len() as u64, long + 1);
+        assert!(frames.buffer.capacity() < 1 << 20);
+        while frames.fill().expect("pieces do not fail") {}
+        let flush = frames.next_ready().expect("well formed").expect("all there");
+        assert!(matches!(flush, Frame::Whole(head, _) if head.method == Some(Method::Flush)));
     }
 
     #[test]

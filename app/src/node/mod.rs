@@ -86,11 +86,12 @@ impl Node {
     /// Waits for SIGTERM or SIGINT, then stops cleanly.
     ///
     /// # Errors
-    /// The fault of a part that cannot go on; then nothing was stopped, the process has to end.
+    /// The fault of a part that cannot go on. Then nothing is stopped or tidied up, for that might
+    /// need the very part: the process has to end.
     pub fn wait(mut self) -> Result<(), Fault> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
         let fault = |e: std::io::Error| Fault::Setup(format!("cannot wait for signals: {e}"));
-        let name = runtime.map_err(fault)?.block_on(async {
+        let ended = runtime.map_err(fault)?.block_on(async {
             let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
             tokio::select! {
@@ -98,7 +99,14 @@ impl Node {
                 _ = terminate.recv() => Ok("SIGTERM"),
                 _ = interrupt.recv() => Ok("SIGINT"),
             }
-        })?;
+        });
+        let name = match ended {
+            Ok(name) => name,
+            Err(fault) => {
+                std::mem::forget(self);
+                return Err(fault);
+            }
+        };
         tracing::info!(signal = name, "stopping");
         self.stop();
         Ok(())

@@ -88,4 +88,52 @@ mod tests {
         });
         assert_eq!(nested, Ok(Err::<(), _>("inner".to_owned())));
     }
+
+    /// Runs in a process of its own, started by the test after it: the hook ends processes.
+    #[test]
+    #[ignore = "the child of the test after it"]
+    fn child() {
+        install_hook();
+        let rayon_panics = || rayon::join(|| panic!("in a worker"), || 5).1;
+        match std::env::var("PANIC_IN").as_deref() {
+            Ok("catch") => assert_eq!(catch(|| panic!("caught")), Err::<(), _>("caught".into())),
+            Ok("worker in catch") => {
+                let pool = rayon::ThreadPoolBuilder::new().build().expect("a pool");
+                let caught = catch(|| pool.install(rayon_panics));
+                assert_eq!(caught, Err("in a worker".to_owned()));
+            }
+            Ok("worker in thread") => {
+                let pool = rayon::ThreadPoolBuilder::new().build().expect("a pool");
+                let thread = spawn("test", move || pool.install(rayon_panics));
+                drop(thread.expect("a thread").join());
+            }
+            Ok("thread") => drop(thread::spawn(|| panic!("plain")).join()),
+            other => assert_eq!(other, Err(&std::env::VarError::NotPresent)),
+        }
+    }
+
+    #[test]
+    fn only_what_is_caught_leaves_the_process_alive() {
+        use std::os::unix::process::ExitStatusExt;
+        let cases = [
+            ("catch", true),
+            ("worker in catch", true),
+            ("worker in thread", false),
+            ("thread", false),
+        ];
+        for (place, lives) in cases {
+            let me = std::env::current_exe().expect("this test");
+            let output = std::process::Command::new(me)
+                .args(["--exact", "telemetry::panics::tests::child", "--ignored", "--nocapture"])
+                .env("PANIC_IN", place)
+                .output()
+                .expect("it runs");
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.success(), lives, "{place}: {text}");
+            if !lives {
+                assert_eq!(output.status.signal(), Some(6), "{place}: {text}");
+                assert!(text.contains("cyberd stops: "), "{place}: {text}");
+            }
+        }
+    }
 }
