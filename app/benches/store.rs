@@ -35,7 +35,7 @@ fn number(kind: u8, index: u64) -> u64 {
 
 fn set_key(overlay: &mut Overlay<'_>, index: u64, version: u64) {
     let digest = sha256(&index.to_be_bytes());
-    let store = if index % 2 == 0 { StoreName::Acc } else { StoreName::Bank };
+    let store = if index.is_multiple_of(2) { StoreName::Acc } else { StoreName::Bank };
     let key = [&[1][..], &digest[..20]].concat();
     let value = [&sha256(&version.to_be_bytes())[..], &digest, &digest[..16]].concat();
     overlay.set(store, key, value);

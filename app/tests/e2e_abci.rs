@@ -227,7 +227,7 @@ fn empty_block_ms(proxy_app: &str, network: &Network) -> f64 {
 
 /// Alternates, so that what else the machine does falls on all alike.
 #[test]
-#[ignore = "a measurement, 50 seconds: cargo test --release --test e2e_abci -- --ignored --nocapture"]
+#[ignore = "a measurement, 50 s: cargo test --release --test e2e_abci -- --ignored --nocapture"]
 #[allow(clippy::float_arithmetic, reason = "a measurement")]
 fn an_empty_block_costs_at_most_a_third_more_than_with_the_built_in_kvstore() {
     let mut times: [Vec<f64>; 3] = Default::default();

@@ -137,7 +137,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn floor_and_ceil_enclose_within_one_step(x in 0u64..1 << 62, drop in 0u32..62, bits in 8u32..=24) {
+        fn floor_and_ceil_enclose_within_one_step(
+            x in 0u64..1 << 62,
+            drop in 0u32..62,
+            bits in 8u32..=24,
+        ) {
             let x = x >> drop;
             let (low, high) = (floor(x, bits), ceil(x, bits));
             prop_assert!(is_canonical(low, bits) && is_canonical(high, bits));

@@ -7,7 +7,8 @@ const SHIFT_MASK: u32 = 63;
 /// The rest: the mantissa, so far up that its product with a weight just stays below 2^63.
 const MANTISSA_MASK: u32 = !127;
 
-/// The share of a source: its contributions are `(weight · (share & MANTISSA_MASK)) >> (share & 63)`.
+/// The share of a source: its contributions are
+/// `(weight · (share & MANTISSA_MASK)) >> (share & 63)`.
 ///
 /// The product is `w · m · 2^(31 - bits)`, below 2^63 as the mantissa is below 2^bits; a shift of
 /// 63 or more gives 0 and is kept as 63. It is never negative: values are below 2^63. A share of 0

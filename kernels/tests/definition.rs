@@ -66,7 +66,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
     fn the_definition_is_pagerank(
-        (particles, links, stakes) in graph(), source_stake in prop::sample::select(vec![0, 1 << 40]),
+        (particles, links, stakes) in graph(),
+        source_stake in prop::sample::select(vec![0, 1 << 40]),
     ) {
         let expected = dense(particles as usize, &links, &stakes, source_stake);
         let parameters = Parameters { source_stake, ..PARAMETERS };
