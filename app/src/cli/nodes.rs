@@ -11,7 +11,7 @@ use crate::node::supervisor::{cometbft_threads, Log, Pair, Probe, Program};
 use nix::fcntl::Flock;
 use serde_json::Value;
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{IsTerminal, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,12 +122,15 @@ pub fn pair(home: &Path, cometbft: PathBuf, application_log: Log) -> Result<Pair
     let own = std::env::current_exe()
         .map_err(|error| Failure::local(format!("the path of this program: {error}")))?;
     let log = home.join("logs/cometbft.log");
+    // Its output goes through a pipe: it cannot see where that ends.
+    let colours = matches!(application_log, Log::Passed) && std::io::stderr().is_terminal();
+    let plain = if colours { Vec::new() } else { vec![("NO_COLOR", "1".to_owned())] };
     Ok(Pair {
         application: Program {
             name: "the application",
             path: own,
             arguments: ["start".into(), "--home".into(), home.into()].to_vec(),
-            environment: Vec::new(),
+            environment: plain,
             log: application_log,
             fatal: &[],
         },

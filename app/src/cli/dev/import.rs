@@ -2,7 +2,7 @@
 //! like anybody's; then the first answers.
 
 use super::session::Session;
-use super::settings::{DevSettings, SAMPLE_NEURONS};
+use super::settings::{DevSettings, Links};
 use super::show::Live;
 use crate::cli::output::grouped;
 use crate::cli::words::Words;
@@ -27,44 +27,26 @@ const WRONG_SHOWN: usize = 10;
 const LOOK: Duration = Duration::from_millis(200);
 
 impl Session<'_> {
-    /// Imports what the flags ask for, unless it was imported before, and shows the first
-    /// answers: the ten highest particles and one search.
+    /// Imports the chain's links, unless they are there already, and shows the first answers: the
+    /// ten highest particles and one search.
     ///
     /// # Errors
     /// When the file cannot be read or the node is gone.
     pub async fn import(&self) -> Result<(), Failure> {
-        if self.flags.no_import {
-            return Ok(());
-        }
-        let question = match self.flags.links {
-            Some(_) => None,
-            None => Some(SAMPLE_QUESTION.to_owned()),
-        };
-        if self.flags.links.is_none() && self.chain.accounts.len() < SAMPLE_NEURONS {
-            let has = self.chain.accounts.len();
-            self.live.say(&format!(
-                "the sample graph is linked by {SAMPLE_NEURONS} neurons, this chain has {has}: \
-                 nothing is imported"
-            ));
-            return Ok(());
-        }
-        if self.flags.links.is_none() && self.was_imported(&sha256(SAMPLE))? {
-            self.live.say("the sample graph is on this chain already");
-            return self.first_answers(question).await;
+        let settings = &self.chain.settings;
+        let sample = Some(SAMPLE_QUESTION.to_owned()).filter(|_| settings.links == Links::Sample);
+        if self.flags.no_import || settings.imported || settings.links == Links::None {
+            return self.first_answers(sample).await;
         }
         self.live.set("reading the links …".to_owned());
         let plan = self.plan()?;
         self.tell_wrong(&plan);
-        if plan.total() == 0 || self.was_imported(&plan.source)? {
-            self.live.say("these links are on this chain already");
-            return self.first_answers(question).await;
-        }
         let report = self.run_import(&plan).await?;
         self.tell_report(&report);
         if report.done == report.total {
-            self.note_imported(&plan.source)?;
+            DevSettings { imported: true, ..settings.clone() }.save(&self.chain.home)?;
         }
-        self.first_answers(question.or_else(|| first_text(&plan))).await
+        self.first_answers(sample.or_else(|| first_text(&plan))).await
     }
 
     fn keys(&self) -> KeyStore {
@@ -75,7 +57,7 @@ impl Session<'_> {
         let keys = self.keys();
         let first = keys.show(&self.chain.accounts[0].name)?;
         let neurons = Neurons { keys: &keys, prefix: super::show::PREFIX, default: Some(first) };
-        if let Some(path) = &self.flags.links {
+        if let Links::File(path) = &self.chain.settings.links {
             return read_file(path, &neurons);
         }
         read_sample(&keys, neurons.default)
@@ -115,19 +97,6 @@ impl Session<'_> {
             let (key, left) = (&lane.key, grouped(lane.links_left));
             self.live.say(&format!("{key} could not go on, {left} links left: {}", lane.failure));
         }
-    }
-
-    fn was_imported(&self, source: &[u8; 32]) -> Result<bool, Failure> {
-        let settings = DevSettings::load(&self.chain.home)?;
-        Ok(settings.is_some_and(|settings| settings.imported.contains(&hex::encode(source))))
-    }
-
-    fn note_imported(&self, source: &[u8; 32]) -> Result<(), Failure> {
-        let Some(mut settings) = DevSettings::load(&self.chain.home)? else {
-            return Ok(());
-        };
-        settings.imported.push(hex::encode(source));
-        settings.save(&self.chain.home)
     }
 
     /// Waits for the round that covers all links there are now, then asks it.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub const CHAIN_ID: &str = "cyberd-dev";
 const ACCOUNTS: u16 = 8;
 /// The sample graph names so many neurons.
-pub const SAMPLE_NEURONS: usize = 8;
+const SAMPLE_NEURONS: usize = 8;
 const BLOCK_TIME_MS: u64 = 1_000;
 /// More validators than this on one machine answer no question.
 const MOST_NODES: u16 = 20;
@@ -32,9 +32,19 @@ pub struct DevSettings {
     /// `None`: the usual ports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_base: Option<u16>,
-    /// SHA-256 of the link files that were imported to their end.
-    #[serde(default)]
-    pub imported: Vec<String>,
+    pub links: Links,
+    /// Whether all of these links are on the chain.
+    pub imported: bool,
+}
+
+/// The links that belong to a development chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Links {
+    Sample,
+    None,
+    /// A file, by its absolute path.
+    File(PathBuf),
 }
 
 /// What to do with a home.
@@ -104,7 +114,8 @@ pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
             seed: flags.seed.clone().unwrap_or_else(|| SEED.to_owned()),
             block_time_ms: flags.block_time.unwrap_or(BLOCK_TIME_MS),
             port_base: flags.port_base,
-            imported: Vec::new(),
+            links: links_asked(flags)?.unwrap_or(Links::Sample),
+            imported: false,
         }));
     };
     let contradictions = contradictions(flags, &settings);
@@ -113,6 +124,10 @@ pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
     }
     settings.block_time_ms = flags.block_time.unwrap_or(settings.block_time_ms);
     settings.port_base = flags.port_base.or(settings.port_base);
+    // What is imported once stays; a file given again is looked through again.
+    if let Some(Links::File(path)) = links_asked(flags)? {
+        (settings.links, settings.imported) = (Links::File(path), false);
+    }
     Ok(Plan::Continue(settings))
 }
 
@@ -128,6 +143,15 @@ fn check_ranges(flags: &Dev) -> Result<(), Failure> {
             Err(out("--accounts", accounts, MOST))
         }
         _ => Ok(()),
+    }
+}
+
+/// The links that the flags name.
+fn links_asked(flags: &Dev) -> Result<Option<Links>, Failure> {
+    match &flags.links {
+        Some(path) => crate::cli::nodes::absolute(path).map(|path| Some(Links::File(path))),
+        None if flags.no_import => Ok(Some(Links::None)),
+        None => Ok(None),
     }
 }
 

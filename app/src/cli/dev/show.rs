@@ -84,7 +84,7 @@ pub fn banner(chain: &Chain, balances: &[u64]) -> String {
     places.push(row("logs", chain.home.join("logs").display().to_string()));
     format!(
         "\nNeurons\n{}\n\nTheir keys: public keys, never use them elsewhere\n{}\n\n{}\n\n\
-         Try: cyberd --home {} search dog\n",
+         cyberd --home {} COMMAND talks to it: search TEXT, link FROM TO, top, status, …\n",
         table(&rows),
         table(&keys),
         table(&places),

@@ -1,7 +1,7 @@
 //! Accounts from a seed; new chain, continued chain or contradiction.
 
 use super::accounts::{accounts, store_keys, validator_keys, MOST, SEED};
-use super::settings::{plan, DevSettings, Plan};
+use super::settings::{plan, DevSettings, Links, Plan};
 use super::*;
 use crate::client::keys::{Backend, KeyStore};
 
@@ -78,6 +78,24 @@ fn a_second_run_continues_what_the_first_made() {
     let faster = Dev { block_time: Some(100), port_base: Some(31_000), ..Dev::default() };
     let expected = DevSettings { block_time_ms: 100, port_base: Some(31_000), ..first };
     assert_eq!(plan(&faster, home.path()).expect("changed"), Plan::Continue(expected));
+}
+
+#[test]
+fn a_chain_keeps_the_links_it_was_made_with() {
+    let home = home();
+    let own = Dev { links: Some("own.tsv".into()), ..Dev::default() };
+    let first = made(&own, home.path());
+    let Links::File(path) = &first.links else { panic!("{first:?}") };
+    assert!(path.is_absolute());
+    DevSettings { imported: true, ..first.clone() }.save(home.path()).expect("saved");
+    let next = |flags: &Dev| match plan(flags, home.path()).expect("continued") {
+        Plan::Continue(settings) => (settings.links, settings.imported),
+        Plan::New(_) => panic!("it is there"),
+    };
+    assert_eq!(next(&Dev::default()), (first.links.clone(), true));
+    assert_eq!(next(&own), (first.links.clone(), false), "a file given again is read again");
+    let none = Dev { no_import: true, ..Dev::default() };
+    assert_eq!(next(&none), (first.links, true), "what is missing is imported another time");
 }
 
 #[test]

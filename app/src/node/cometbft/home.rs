@@ -236,6 +236,9 @@ fn with_values(text: &str, settings: &Settings) -> Result<String, toml_edit::Tom
     let metrics = format!("127.0.0.1:{}", ports.cometbft_metrics);
     toml["instrumentation"]["prometheus_listen_addr"] = toml_edit::value(metrics);
     toml["consensus"]["timeout_commit"] = toml_edit::value(format!("{}ms", settings.block_time_ms));
+    if *development && settings.peers.is_empty() {
+        toml["consensus"]["timeout_propose"] = toml_edit::value("60s");
+    }
     if *development {
         toml["rpc"]["cors_allowed_origins"] = toml_edit::value(origins);
         toml["p2p"]["addr_book_strict"] = toml_edit::value(false);
