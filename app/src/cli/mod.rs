@@ -140,8 +140,13 @@ fn usage_failure(error: &clap::Error) -> Failure {
     let text = error.to_string();
     let text = text.trim().trim_start_matches("error: ");
     let message = text.split("\n\nUsage:").next().unwrap_or(text);
-    Failure::usage(message.split("\n\nFor more").next().unwrap_or(message).trim())
-        .hint("cyberd help shows the commands, --help after one shows its flags")
+    let message = message.split("\n\nFor more").next().unwrap_or(message);
+    let (message, tip) = message.split_once("\n\n  tip: ").unwrap_or((message, ""));
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    Failure::usage(message).hint(match tip.trim() {
+        "" => "cyberd help shows the commands, --help after one shows its flags",
+        tip => tip,
+    })
 }
 
 /// Whether JSON was asked for, when the arguments as a whole could not be read.

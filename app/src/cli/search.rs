@@ -143,7 +143,7 @@ async fn not_found(client: &Client, named: &Named, shown: &str, failure: Failure
             known.push(format!("'{other}'"));
         }
     }
-    let message = format!("nothing on the chain is linked with '{shown}': {}", failure.message);
+    let message = format!("nothing on the chain is linked with '{shown}': particle not found");
     let failure = Failure { message, ..failure };
     match known.is_empty() {
         true => failure.hint("case and spelling count: every text has its own particle"),

@@ -38,8 +38,10 @@ fn a_misspelt_command_gets_a_suggestion() {
     let error = parse(&["keys", "lst"]).expect_err("misspelt");
     let failure = usage_failure(&error);
     assert_eq!(failure.exit, Exit::Usage);
-    assert!(failure.message.contains("'list'"), "{}", failure.message);
-    assert!(!failure.message.contains("Usage:"), "{}", failure.message);
+    assert_eq!(failure.message, "unrecognized subcommand 'lst'");
+    assert!(failure.hint.is_some_and(|hint| hint.contains("'list'")));
+    let missing = usage_failure(&parse(&["link", "dog"]).expect_err("no end"));
+    assert!(missing.message.contains("<TO>") && !missing.message.contains("Usage"), "{missing}");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! deliberately keeps no state and never retries; whoever waits does that.
 
 use super::failure::{Exit, Failure};
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine;
 use prost::Message;
 use tendermint_rpc::error::ErrorDetail;
 use tendermint_rpc::{Client as _, HttpClient};
@@ -240,7 +242,8 @@ fn included(height: u64, result: tendermint::abci::types::ExecTxResult) -> Inclu
         log: result.log,
         gas_wanted: result.gas_wanted,
         gas_used: result.gas_used,
-        data: result.data.to_vec(),
+        // The type hands on the text of the JSON, which is base64.
+        data: STANDARD.decode(&result.data).unwrap_or_else(|_| result.data.to_vec()),
     }
 }
 

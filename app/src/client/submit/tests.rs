@@ -5,6 +5,8 @@ use crate::client::keys::Secret;
 use crate::client::mock::MockNode;
 use crate::types::cid::particle_of_bytes;
 use crate::types::{Amount, Coin};
+use cyber_proto::cosmos::base::abci::v1beta1::TxMsgData;
+use prost::Message;
 
 struct Home {
     folder: tempfile::TempDir,
@@ -120,6 +122,8 @@ async fn without_an_index_the_blocks_are_looked_through() {
     node.chain().block();
     let included = sent.wait(&client).await.expect("included");
     assert_eq!((included.height, included.code), (3, 0));
+    let data = TxMsgData::decode(included.data.as_slice()).expect("data");
+    assert_eq!(data.msg_responses[0].type_url, "/cyber.graph.v1beta1.MsgCyberlinkResponse");
 }
 
 #[tokio::test]
