@@ -1,5 +1,6 @@
 //! The log: lines to standard error, as text for people or JSON for machines.
 
+use std::io::IsTerminal;
 use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
@@ -38,7 +39,9 @@ pub fn filter(level: &str) -> Result<EnvFilter, String> {
 /// Begins to log. Once a process; a second call is refused and changes nothing.
 pub fn install(format: Format, level: &str) -> Result<(), String> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter(level)?);
-    let lines = lines.with_writer(std::io::stderr);
+    // Colours for a terminal only: files and pipes are read by other programs.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = lines.with_writer(std::io::stderr).with_ansi(colours);
     match format {
         Format::Text => lines.try_init(),
         Format::Json => lines.json().flatten_event(true).try_init(),
