@@ -1,214 +1,109 @@
-//! `cyberd dev` as a newcomer runs it: a chain with one command, links imported and answered,
-//! kills survived, everything stopped and continued.
+//! A development chain of four validators: in the background, through kills, stopped from outside
+//! and continued.
 
 #![allow(clippy::disallowed_methods, reason = "waits for other processes")]
 
+mod support;
+
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
 use serde_json::Value;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
+use support::processes::{children, mentioning};
+use support::{answer, cyberd, get, wait_until};
 
-const LINKS: &str = "alice\tdog\tcanine\nalice\tdog\tpuppy\nbob\tpuppy\tdog\nbob\tcanine\tmammal\n";
+const NODES: u16 = 4;
 
-/// A development chain in a folder of its own.
-struct Scene {
-    folder: tempfile::TempDir,
-    port_base: u16,
-    dev: Option<Child>,
+/// The first port of forty that nobody listens on.
+fn ports() -> u16 {
+    let free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let start = 41_000 + (std::process::id() % 100) as u16 * 40;
+    let mut rows = (start..45_000).step_by(40);
+    rows.find(|base| (*base..base + 10 * NODES).all(free)).expect("a free row of ports")
 }
 
-impl Scene {
-    fn new() -> Scene {
-        let folder = tempfile::tempdir().expect("folder");
-        std::fs::write(folder.path().join("links.tsv"), LINKS).expect("links");
-        // Rows of ports that other tests of this machine do not use at the same moment.
-        let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-        let first = 40_000 + (std::process::id() % 2_000) as u16 * 10;
-        let bases = (0..200).map(|step| first + step * 10).filter(|base| *base < 65_000);
-        let mut fitting = bases.filter(|base| (*base..*base + 6).all(|port| free(&port)));
-        let port_base = fitting.next().expect("a free row of ports");
-        Scene { folder, port_base, dev: None }
-    }
-
-    fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
-    }
-
-    fn cyberd(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cyberd"));
-        command.arg("--home").arg(self.home()).args(arguments);
-        command.stdin(Stdio::null()).current_dir(self.folder.path());
-        command
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.cyberd(&[arguments, &["--output", "json"]].concat()).output();
-        read_json(&output.expect("cyberd runs"))
-    }
-
-    /// Starts `cyberd dev` and waits until it is ready; the description it writes.
-    fn start(&mut self, flags: &[&str]) -> Value {
-        let ready = self.folder.path().join("ready.json");
-        let _ = std::fs::remove_file(&ready);
-        let log = std::fs::File::options().create(true).append(true).open(self.log());
-        let child = self
-            .cyberd(&["dev", "--block-time", "100ms", "--config-out", "ready.json"])
-            .args(flags)
-            .stderr(log.expect("log"))
-            .spawn();
-        self.dev = Some(child.expect("cyberd dev starts"));
-        // Building CometBFT may be part of it.
-        self.until("it is ready", Duration::from_secs(300), |_| ready.exists().then_some(()));
-        let text = std::fs::read_to_string(&ready).expect("the description");
-        serde_json::from_str(&text).expect("JSON")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("dev.log")
-    }
-
-    /// Waits for something; shows all there is to see when it does not come.
-    fn until<T>(&mut self, what: &str, time: Duration, ask: impl Fn(&Scene) -> Option<T>) -> T {
-        let start = Instant::now();
-        loop {
-            if let Some(answer) = ask(self) {
-                return answer;
-            }
-            let dev = self.dev.as_mut().expect("it was started");
-            let ended = dev.try_wait().expect("a child of ours");
-            if ended.is_some() || start.elapsed() > time {
-                let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-                panic!("waiting until {what}: ended {ended:?}, its log:\n{log}");
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn height(&self) -> Option<u64> {
-        self.json(&["status"])["height"].as_u64()
-    }
-
-    /// The processes that `cyberd dev` started: application and CometBFT.
-    fn children(&self) -> Vec<u32> {
-        let parent = self.dev.as_ref().expect("it was started").id();
-        let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
-        let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        numbers.filter(|process| state(*process).is_some_and(|(_, of)| of == parent)).collect()
-    }
-
-    fn signal(&self, signal: &str, process: u32) {
-        let status = Command::new("kill").args([signal, &process.to_string()]).status();
-        assert!(status.expect("kill runs").success());
-    }
-
-    /// Ends `cyberd dev` as Ctrl-C does; its children are gone then too.
-    fn stop(&mut self) {
-        let children = self.children();
-        let begin = Instant::now();
-        let mut dev = self.dev.take().expect("it was started");
-        self.signal("-INT", dev.id());
-        assert!(dev.wait().expect("it ends").success(), "a clean end");
-        assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
-        for child in children {
-            assert!(!lives(child), "{child} lives on");
-        }
-    }
+/// The latest height of a node and its hash.
+fn head(ports: u16, node: u16) -> Option<(u64, String)> {
+    let status: Value = serde_json::from_str(&get(ports + 10 * node, "/status")?).ok()?;
+    let info = &status["result"]["sync_info"];
+    let height = info["latest_block_height"].as_str()?.parse().ok()?;
+    Some((height, info["latest_app_hash"].as_str()?.to_owned()))
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if let Some(mut dev) = self.dev.take() {
-            let _ = dev.kill();
-            let _ = dev.wait();
-        }
-    }
+fn height(ports: u16, node: u16) -> u64 {
+    head(ports, node).map_or(0, |(height, _)| height)
 }
 
-/// The state letter of a process that lives, and its parent.
-fn state(process: u32) -> Option<(char, u32)> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?.chars().next().filter(|state| *state != 'Z')?;
-    Some((state, fields.next()?.parse().ok()?))
+/// The process that runs a home, as its lock file says.
+fn runner(home: &Path) -> u32 {
+    let text = std::fs::read_to_string(home.join("cyberd.lock")).expect("a lock");
+    text.trim().parse().expect("a number")
 }
 
-fn lives(process: u32) -> bool {
-    state(process).is_some()
-}
-
-fn read_json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        let (out, err) = (&output.stdout, &output.stderr);
-        panic!("{error}: {} {}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
-    })
-}
-
-/// The texts that a search shows, in order.
-fn texts(answer: &Value) -> Vec<&str> {
-    let rows = answer["results"].as_array().expect("rows");
-    rows.iter().filter_map(|row| row["text"].as_str()).collect()
+fn nothing_runs(home: &Path) {
+    let place = home.to_string_lossy().into_owned();
+    wait_until("end of all processes", || mentioning(&place).is_empty());
 }
 
 #[test]
-fn a_chain_is_made_answers_survives_kills_and_is_continued() {
-    let mut scene = Scene::new();
-    let base = scene.port_base.to_string();
-    let made = scene.start(&["--links", "links.tsv", "--port-base", &base]);
-    assert_eq!(made["chain_id"], "cyberd-dev");
-    assert_eq!(made["rpc"], format!("http://127.0.0.1:{base}"));
-    assert_eq!(made["home"], scene.home().to_str().expect("UTF-8"));
-    let accounts = made["accounts"].as_array().expect("accounts");
-    assert_eq!(accounts.len(), 8);
-    assert_eq!(accounts[0]["name"], "alice");
-    assert_eq!(accounts[0]["mnemonic"].as_str().expect("words").split(' ').count(), 24);
-    assert_eq!(accounts[0]["balance"]["denom"], "boot");
+fn four_validators_go_on_through_kills_and_are_stopped_and_continued() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    let links = folder.path().join("links.tsv");
+    std::fs::write(&links, "alice\tdog\tcanine\nbob\tcanine\tmammal\n").expect("links");
+    let (ports, text) = (ports(), links.to_str().expect("UTF-8").to_owned());
+    let (base, nodes) = (ports.to_string(), NODES.to_string());
+    let flags = ["--nodes", &nodes, "--port-base", &base, "--block-time", "100ms"];
+    let command = [&["dev", "--detach", "--links", &text], &flags[..]].concat();
 
-    // A second one of the same home is refused; the ports of a running one too.
-    let second = scene.cyberd(&["dev"]).output().expect("runs");
-    assert!(String::from_utf8_lossy(&second.stderr).contains("runs the node"), "{second:?}");
+    let ready = answer(&home, &command);
+    let all = ready["nodes"].as_array().expect("nodes");
+    assert_eq!(all.len(), usize::from(NODES));
+    assert_eq!(all[3]["rpc"], format!("http://127.0.0.1:{}", ports + 30));
+    let found = answer(&home, &["search", "dog"]);
+    assert_eq!(found["results"][0]["text"], "canine", "{found}");
 
-    // What was imported is answered in words.
-    let mut found = texts(&scene.json(&["search", "dog"])).join(" ");
-    assert!(found == "canine puppy" || found == "puppy canine", "{found}");
-
-    // Both processes killed: they come back by themselves and go on.
-    for _ in 0..3 {
-        let before = scene.height().expect("a height");
-        for child in scene.children() {
-            scene.signal("-KILL", child);
-        }
-        scene.until("there are new blocks", Duration::from_secs(60), |scene| {
-            scene.height().filter(|height| *height > before + 2)
-        });
+    // One of four is killed: the others go on, it comes back and catches up.
+    let dev = runner(&home);
+    assert_eq!(children(dev).len(), 2 * usize::from(NODES));
+    let last = home.join("node3").to_string_lossy().into_owned();
+    let victims = mentioning(&last);
+    assert_eq!(victims.len(), 2, "{victims:?}");
+    let before = height(ports, 0);
+    for victim in &victims {
+        let id = victim.split(' ').next().and_then(|id| id.parse().ok()).expect("a number");
+        kill(Pid::from_raw(id), Signal::SIGKILL).expect("it runs");
     }
-    scene.stop();
+    wait_until("new blocks of all four", || {
+        (0..NODES).all(|node| height(ports, node) > before + 3)
+    });
 
-    // Continued without a flag: the same chain, nothing imported again.
-    let again = scene.start(&[]);
-    assert_eq!(again["accounts"], made["accounts"]);
-    assert_eq!(again["rpc"], made["rpc"]);
-    found = texts(&scene.json(&["search", "puppy"])).join(" ");
-    assert_eq!(found, "dog");
-    let log = std::fs::read_to_string(scene.log()).expect("log");
-    assert!(log.contains("is continued, at height"), "{log}");
+    // The whole of it killed: nothing stays behind that would keep the ports.
+    kill(Pid::from_raw(dev as i32), Signal::SIGKILL).expect("it runs");
+    nothing_runs(&home);
 
-    // Killed itself, it leaves nothing behind that would keep the ports.
-    let children = scene.children();
-    assert_eq!(children.len(), 2);
-    let mut dev = scene.dev.take().expect("it runs");
-    dev.kill().expect("it runs");
-    dev.wait().expect("it ended");
-    let start = Instant::now();
-    while children.iter().any(|child| lives(*child)) {
-        assert!(start.elapsed() < Duration::from_secs(10), "they live on");
-        std::thread::sleep(Duration::from_millis(20));
+    // The same chain again, without a flag: links, validators and ports are remembered.
+    let before = ready["accounts"].clone();
+    let again = answer(&home, &["dev", "--detach"]);
+    assert_eq!((&again["accounts"], &again["nodes"]), (&before, &ready["nodes"]));
+    let log = std::fs::read_to_string(home.join("logs/dev.log")).expect("its log");
+    assert!(log.contains("is continued, at height") && log.contains("already"), "{log}");
+    let mut heads = Vec::new();
+    wait_until("the same head of all four", || {
+        heads = (0..NODES).map(|node| head(ports, node)).collect();
+        heads.iter().all(|head| head.is_some() && *head == heads[0])
+    });
+
+    // The script of the project stops it; with nothing there it says so.
+    let down = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testnet/down");
+    for says in ["stopped", "nothing runs"] {
+        let ran = Command::new(&down).env("CYBERD_HOME", &home).output().expect("the script runs");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success() && said.contains(says), "{said}");
     }
-    scene.start(&[]);
-    scene.stop();
-
-    // Flags that contradict the chain: exit code 2 and the two commands.
-    let contradiction = scene.cyberd(&["dev", "--accounts", "9"]).output().expect("runs");
-    assert_eq!(contradiction.status.code(), Some(2));
-    let text = String::from_utf8_lossy(&contradiction.stderr).into_owned();
-    assert!(text.contains("--reset --accounts 9"), "{text}");
+    nothing_runs(&home);
+    let other = cyberd(&home, &["dev", "--nodes", "1"]);
+    assert_eq!(other.code, 2, "{other:?}");
+    assert!(other.failure() == "client/usage" && other.said.contains("--reset --nodes 1"));
 }

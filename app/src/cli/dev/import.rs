@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 const SAMPLE: &[u8] = include_bytes!("../../../../testnet/sample/links.tsv.gz");
 /// What the sample is asked for when it is there.
 const SAMPLE_QUESTION: &str = "dog";
+const ALREADY: &str = "the links are on this chain already";
 /// Wrong lines that are shown; the others are counted.
 const WRONG_SHOWN: usize = 10;
 const LOOK: Duration = Duration::from_millis(200);
@@ -35,7 +36,11 @@ impl Session<'_> {
     pub async fn import(&self) -> Result<(), Failure> {
         let settings = &self.chain.settings;
         let sample = Some(SAMPLE_QUESTION.to_owned()).filter(|_| settings.links == Links::Sample);
-        if self.flags.no_import || settings.imported || settings.links == Links::None {
+        if self.flags.no_import || settings.links == Links::None {
+            return self.first_answers(sample).await;
+        }
+        if settings.imported {
+            self.live.say(ALREADY);
             return self.first_answers(sample).await;
         }
         self.live.set("reading the links …".to_owned());
@@ -86,6 +91,9 @@ impl Session<'_> {
     }
 
     fn tell_report(&self, report: &Report) {
+        if report.done == report.total && report.done_now == 0 {
+            return self.live.say(ALREADY);
+        }
         self.live.say(&format!(
             "{} of {} links are on the chain after {:.1} s, in {} transactions",
             grouped(report.done),
