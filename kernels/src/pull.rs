@@ -6,14 +6,18 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::code::towards;
-use crate::links::{AddedPair, Links};
+use crate::links::Links;
 use crate::rows::{end, weight};
-use crate::share::{contribution, share};
-use crate::threads;
+use crate::share::{contribution, share, towards};
+use crate::{memory, threads};
 
-/// Rows between two looks at the flag that ends a round early.
-const ROWS_PER_LOOK: usize = 4096;
+/// Rows that are summed up before their codes are looked at: two short loops are faster than one
+/// long one, and between two blocks the thread looks whether to end the round.
+const BLOCK: usize = 1024;
+/// How far ahead of the sums, in words, shares and words are asked for: what a processor finds
+/// out by itself is too little when most shares are outside its own caches.
+const SHARES_AHEAD: usize = 64;
+const WORDS_AHEAD: usize = 512;
 
 /// What a full sweep reads.
 pub struct Pull<'a> {
@@ -70,62 +74,87 @@ impl Pull<'_> {
 
     /// The rows of one thread.
     fn rows(&self, rows: Range<usize>, columns: Columns<'_>) -> Option<Changed> {
-        let mut added = Cursor { pairs: self.links.added_into(&rows) };
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("bmi2")
+            && std::arch::is_x86_feature_detected!("lzcnt")
+        {
+            // SAFETY: the processor has these instructions, as just asked.
+            #[allow(
+                unsafe_code,
+                reason = "the same code for newer processors: shifts in one step"
+            )]
+            return unsafe { self.rows_newer(rows, columns) };
+        }
+        self.rows_plain(rows, columns)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+    fn rows_newer(&self, rows: Range<usize>, columns: Columns<'_>) -> Option<Changed> {
+        self.rows_plain(rows, columns)
+    }
+
+    #[inline(always)]
+    fn rows_plain(&self, rows: Range<usize>, columns: Columns<'_>) -> Option<Changed> {
+        let mut added = self.links.added_into(&rows);
         let mut list = List { particles: Vec::new(), room: self.limit };
         let (mut changed, mut seen) = (0, 0);
-        let cells = columns.codes.iter_mut().zip(columns.sums).zip(columns.next);
-        for (count, (row, ((code, sum), next))) in rows.zip(cells).enumerate() {
-            if count % ROWS_PER_LOOK == 0 && self.abort.load(Ordering::Relaxed) {
+        let Columns { codes, sums, next } = columns;
+        for begin in (0..rows.len()).step_by(BLOCK) {
+            if self.abort.load(Ordering::Relaxed) {
                 return None;
             }
-            let mut x = self.row(row);
-            if added.is_at(row) {
-                x = added.take(row, x, self.shares);
+            let block = begin..(begin + BLOCK).min(rows.len());
+            let first = rows.start + begin;
+            let sums = &mut sums[block.clone()];
+            self.sum(first, sums);
+            while let Some((pair, rest)) = added.split_first() {
+                let Some(sum) = sums.get_mut(pair.target as usize - first) else { break };
+                let share = self.shares[pair.source as usize];
+                *sum = sum.wrapping_add(contribution(pair.weight, share));
+                added = rest;
             }
-            seen |= x;
-            let after = towards(*code, x, self.bits);
-            if after != *code {
-                changed += 1;
-                list.push(row as u32, || self.links.degree(row as u32));
+            let exponents = &self.exponents[first..first + block.len()];
+            let cells = codes[block.clone()].iter_mut().zip(&mut next[block]);
+            for (row, ((code, next), (&x, &exponent))) in
+                (first..).zip(cells.zip(sums.iter().zip(exponents)))
+            {
+                seen |= x;
+                let after = towards(*code, x, self.bits);
+                *next = share(after, exponent, self.bits);
+                let moves = after != *code;
+                *code = after;
+                changed += u64::from(moves);
+                if list.room > 0 && moves {
+                    list.push(row as u32, self.links.degree(row as u32));
+                }
             }
-            (*code, *sum) = (after, x);
-            *next = share(after, self.exponents[row], self.bits);
         }
         assert!(seen >> 63 == 0, "all ranks together are below 2^63");
         let list = (list.room > 0).then_some(list.particles);
         Some(Changed { codes: changed, list })
     }
 
-    /// Base and in-rows of a particle.
-    #[inline]
-    fn row(&self, row: usize) -> u64 {
-        self.links.into.row(row).iter().fold(self.base, |sum, &pair| {
-            sum.wrapping_add(contribution(weight(pair), self.shares[end(pair) as usize]))
-        })
-    }
-}
-
-/// The added pairs of a thread's rows, from the next one on.
-struct Cursor<'a> {
-    pairs: &'a [AddedPair],
-}
-
-impl Cursor<'_> {
-    #[inline]
-    fn is_at(&self, row: usize) -> bool {
-        self.pairs.first().is_some_and(|pair| pair.target as usize == row)
-    }
-
-    /// Adds what the pairs of `row` give, and passes them.
-    fn take(&mut self, row: usize, mut sum: u64, shares: &[u32]) -> u64 {
-        while let Some((pair, rest)) = self.pairs.split_first() {
-            if pair.target as usize != row {
-                break;
-            }
-            sum = sum.wrapping_add(contribution(pair.weight, shares[pair.source as usize]));
-            self.pairs = rest;
+    /// Base and in-rows of the particles from `first` on.
+    #[inline(always)]
+    fn sum(&self, first: usize, sums: &mut [u64]) {
+        let into = &self.links.into;
+        let offsets = &into.offsets[first..first + sums.len() + 1];
+        let mut at = offsets[0] as usize;
+        for (sum, &row_end) in sums.iter_mut().zip(&offsets[1..]) {
+            let row_end = row_end as usize;
+            memory::prefetch(&into.words, at + WORDS_AHEAD);
+            let words = &into.words[at..row_end];
+            let later = into.words.get(at + SHARES_AHEAD..row_end + SHARES_AHEAD);
+            at = row_end;
+            *sum =
+                words.iter().zip(later.unwrap_or(words)).fold(self.base, |sum, (&pair, &later)| {
+                    memory::prefetch(self.shares, end(later) as usize);
+                    sum.wrapping_add(contribution(weight(pair), self.shares[end(pair) as usize]))
+                });
         }
-        sum
     }
 }
 
@@ -138,13 +167,11 @@ struct List {
 
 impl List {
     #[inline]
-    fn push(&mut self, particle: u32, degree: impl FnOnce() -> usize) {
-        if self.room > 0 {
-            self.particles.push(particle);
-            self.room = self.room.saturating_sub(degree() + 1);
-            if self.room == 0 {
-                self.particles = Vec::new();
-            }
+    fn push(&mut self, particle: u32, degree: usize) {
+        self.particles.push(particle);
+        self.room = self.room.saturating_sub(degree + 1);
+        if self.room == 0 {
+            self.particles = Vec::new();
         }
     }
 }

@@ -26,14 +26,49 @@ pub fn contribution(weight: u32, share: u32) -> u64 {
     (u64::from(weight) * u64::from(share & MANTISSA_MASK)) >> (share & SHIFT_MASK)
 }
 
+/// [`crate::code::towards`] without a branch: whether a code moves, and which way, no processor
+/// guesses. `x` and the code's value are below 2^63.
+#[inline]
+pub fn towards(code: u32, x: u64, bits: u32) -> u32 {
+    let mask = (1u32 << bits) - 1;
+    let shift = (u64::BITS - x.leading_zeros()).saturating_sub(bits);
+    let mantissa = (x >> shift) as u32;
+    let value = u64::from(code & mask).wrapping_shl(code >> bits);
+    let rest = x & 1u64.wrapping_shl(shift).wrapping_sub(1);
+    let up = u32::from(x < value) & u32::from(rest != 0);
+    // A mantissa that was full becomes the smallest full one of the next shift.
+    let full = mantissa.wrapping_add(up) >> bits;
+    (shift << bits).wrapping_add(mantissa).wrapping_add(up).wrapping_add(full << (bits - 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::floor;
+    use crate::code::{self, floor};
     use crate::cpu;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_full_mantissa_moves_up_into_the_next_shift() {
+        let old = floor(1 << 40, 15);
+        for x in [0xffff_ffff, 0xffff_fffe, 0x7fff_8000, 0x7fff, 0x7ffe, 1] {
+            assert_eq!(towards(old, x, 15), code::towards(old, x, 15), "{x:#x}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn moving_without_a_branch_moves_the_same_way(
+            old in 0u64..1 << 63, down in 0u32..63, x in 0u64..1 << 63, drop in 0u32..63,
+            close in -3i64..=3, bits in 8u32..=24,
+        ) {
+            let old = floor(old >> down, bits);
+            let near = code::value(old, bits).saturating_add_signed(close).min((1 << 63) - 1);
+            for x in [x >> drop, near] {
+                prop_assert_eq!(towards(old, x, bits), code::towards(old, x, bits));
+            }
+        }
+
         #[test]
         fn a_share_gives_what_the_definition_gives(
             mantissa in 0..=3_865_470_566u32, exponent in 0u8..=24,
