@@ -1,0 +1,121 @@
+//! `cargo bench -p cyber-kernels -- [S] [M] [L]`: our sweeps and rounds beside those of others, on
+//! one graph in one process, variants interleaved; writes `kernels/benches/report.md` and `.json`.
+//! A variant whose result is wrong is not timed: the program ends.
+#![allow(clippy::float_arithmetic, reason = "a benchmark; opponents compute in floats")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+mod generator;
+mod opponents;
+mod report;
+mod sweeps;
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use cyber_kernels::{starting_codes, Graph, Options, Outcome, Parameters, Strategy};
+
+use generator::{generate, Input, Kind};
+use report::{DeltaRow, Report, Section};
+
+const RUNS: usize = 7;
+const SHAPE: (u32, u32) = (15, 0);
+const PARAMETERS: Parameters = Parameters {
+    damping_atomics: 850_000_000_000_000_000,
+    code_bits: SHAPE.0,
+    source_stake: 1_000_000_000,
+    sweeps: 64,
+    base_shift: SHAPE.1,
+};
+
+fn main() {
+    let sizes: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let chosen = |name: &str| match sizes.is_empty() {
+        true => name != "L",
+        false => sizes.iter().any(|size| size == name),
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut report = Report { threads, sections: Vec::new() };
+    for (size, scale, degree) in [("S", 17, 8), ("M", 20, 8), ("L", 23, 12)] {
+        for (kind, name) in [(Kind::Rmat, "RMAT"), (Kind::Uniform, "uniform")] {
+            if chosen(size) {
+                eprintln!("{name} {size}");
+                let input = generate(kind, scale, degree);
+                report.sections.push(section(format!("{name} {size}"), input, threads, size));
+                report.write();
+            }
+        }
+    }
+    println!("{}", report.markdown());
+}
+
+fn section(name: String, input: Input, threads: usize, size: &str) -> Section {
+    let start = Instant::now();
+    let mut graph = engine(&input, threads, Strategy::Full);
+    let cold = round(&mut graph, &PARAMETERS, &cold_codes(&input));
+    let (load, build) = (start.elapsed(), cold.timing.weights);
+    let bytes = graph.bytes();
+    let sweeps = sweeps::measure(&input, &mut graph, threads, size == "S");
+    let deltas = deltas(&input, graph, threads);
+    Section {
+        name,
+        particles: input.particles,
+        links: input.links.len(),
+        load_ms: millis(load - cold.timing.sweeps),
+        build_ms: millis(build),
+        cold_sweeps: cold.sweeps,
+        cold_ms: millis(cold.timing.sweeps),
+        bytes,
+        sweeps,
+        deltas,
+    }
+}
+
+fn cold_codes(input: &Input) -> Vec<u32> {
+    starting_codes(&[], SHAPE, input.particles, SHAPE)
+}
+
+fn engine(input: &Input, threads: usize, strategy: Strategy) -> Graph {
+    let mut graph = Graph::with(Options { threads, strategy, ..Options::default() });
+    graph.grow(input.particles);
+    (0..).zip(&input.stakes).for_each(|(neuron, &stake)| graph.set_stake(neuron, stake));
+    graph.append_links(&input.links);
+    graph
+}
+
+fn round(graph: &mut Graph, parameters: &Parameters, codes: &[u32]) -> Outcome {
+    graph.run(parameters, codes, &AtomicBool::new(false)).expect("a legal round")
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// Rounds after new links, in full and as it comes, from the same codes to the same codes.
+fn deltas(input: &Input, mut full: Graph, threads: usize) -> Vec<DeltaRow> {
+    let mut ours = engine(input, threads, Strategy::Cheapest);
+    let mut codes = round(&mut full, &PARAMETERS, &cold_codes(input)).codes;
+    assert!(codes == round(&mut ours, &PARAMETERS, &cold_codes(input)).codes);
+    let mut later = &input.later[..];
+    let mut rows = Vec::new();
+    for exponent in (2..=7).rev() {
+        let count = input.links.len() / 10usize.pow(exponent);
+        if count == 0 {
+            continue;
+        }
+        let mut row = DeltaRow { new_links: count, ..DeltaRow::default() };
+        for _ in 0..RUNS {
+            let (new, rest) = later.split_at(count);
+            later = rest;
+            full.append_links(new);
+            ours.append_links(new);
+            let expected = round(&mut full, &PARAMETERS, &codes);
+            let found = round(&mut ours, &PARAMETERS, &codes);
+            assert!(found.codes == expected.codes, "a delta round differs from a full one");
+            assert_eq!(found.sweeps, expected.sweeps);
+            row.add(&expected, &found);
+            codes = found.codes;
+        }
+        rows.push(row);
+    }
+    rows
+}
