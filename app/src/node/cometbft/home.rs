@@ -237,7 +237,7 @@ fn with_values(text: &str, settings: &Settings) -> Result<String, toml_edit::Tom
     toml["instrumentation"]["prometheus_listen_addr"] = toml_edit::value(metrics);
     toml["consensus"]["timeout_commit"] = toml_edit::value(format!("{}ms", settings.block_time_ms));
     if *development && settings.peers.is_empty() {
-        toml["consensus"]["timeout_propose"] = toml_edit::value("60s");
+        toml["consensus"]["timeout_propose"] = toml_edit::value("10s");
     }
     if *development {
         toml["rpc"]["cors_allowed_origins"] = toml_edit::value(origins);
