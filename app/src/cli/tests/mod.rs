@@ -1,5 +1,7 @@
 //! The command line as a whole: parsing, help, suggestions, keys from making to deleting.
 
+mod node;
+
 use super::*;
 
 fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
