@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The packages' top folders.
-const ROOTS: [&str; 4] = ["cyber", "cyberd", "cosmos", "tendermint"];
+const ROOTS: [&str; 7] =
+    ["cyber", "cyberd", "cosmos", "tendermint", "cosmos_proto", "gogoproto", "google"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
@@ -15,11 +16,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     files.sort();
     let mut compiler = protox::Compiler::new(["."])?;
-    compiler.include_imports(true).include_source_info(false).open_files(&files)?;
+    compiler.include_imports(true).include_source_info(true).open_files(&files)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     prost_build::Config::new()
         .enable_type_names()
+        // Comments are for those who read the descriptors.
+        .disable_comments(["."])
         .include_file("packages.rs")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

@@ -40,6 +40,7 @@ mod tests {
             "cyber.graph.v1beta1.Query",
             "cyber.rank.v1beta1.Query",
             "cyberd.v1.Query",
+            "cyberd.v1.Watch",
         ];
         assert_eq!(services, expected);
     }
