@@ -17,6 +17,7 @@ pub mod address;
 pub mod error;
 pub mod own;
 pub mod page;
+pub mod remote;
 pub mod routes;
 pub mod store;
 pub mod tx;
