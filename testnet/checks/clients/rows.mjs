@@ -1,0 +1,36 @@
+// The conformance list: which row is shown by which clients, and what runs them.
+// `rust` names the cargo test target and the tests whose names begin so. A row marked `absent`
+// is about a module that the chain does not have: its tests assert the refusal. A row marked
+// `pending` does not fail the run, and the table says so.
+
+const COSMJS = ["CosmJS 0.32.4", "CosmJS 0.39.0"];
+const CYBER_JS = ["cyber-js 0.4.3"];
+const rust = (target, tests) => ({ clients: ["Rust tests"], rust: { target, tests } });
+
+export const ROWS = [
+  { id: "C01", flow: "connect, chain id, height", clients: COSMJS },
+  { id: "C02", flow: "number and sequence of a known account", clients: COSMJS },
+  { id: "C03", flow: "an unknown account is null", clients: COSMJS },
+  { id: "C04", flow: "balances", clients: COSMJS },
+  { id: "C05", flow: "balance of a bad address", clients: COSMJS },
+  { id: "C06", flow: "simulation; 1.4 times its gas is enough", clients: COSMJS },
+  { id: "C07", flow: "sendTokens, fee \"auto\", direct", clients: COSMJS },
+  { id: "C08", flow: "the same signed as amino JSON", clients: COSMJS },
+  { id: "C09", flow: "multisig 2 of 3, and 1 of 3", clients: COSMJS },
+  { id: "C10", flow: "refusals at the door: codes and texts", clients: COSMJS },
+  { id: "C11", flow: "a message that fails in its block", clients: COSMJS },
+  { id: "C12", flow: "getTx, searchTx, events", clients: COSMJS },
+  { id: "C13", flow: "three transactions in one block", clients: COSMJS },
+  { id: "C14", flow: "duplicate broadcast", clients: COSMJS },
+  { id: "C15", flow: "staked balance, delegation (staking exception)", clients: COSMJS, pending: true },
+  { id: "C16", flow: "WebSocket: new blocks, transactions", clients: COSMJS },
+];
+
+/** How many accounts of its own each suite gets. */
+export const ACCOUNTS = 60;
+
+/** What runs the clients: file and arguments. */
+export const SUITES = [
+  { client: "CosmJS 0.32.4", command: ["node", "suites/cosmjs.mjs", "0.32.4"] },
+  { client: "CosmJS 0.39.0", command: ["node", "suites/cosmjs.mjs", "0.39.0"] },
+];
