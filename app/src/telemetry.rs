@@ -52,7 +52,12 @@ pub enum RoundPhase {
     Sweeps,
     /// Block production waiting for a result that is late.
     Wait,
+    /// Finding what changed, the tree, the record.
     Publish,
+    /// Of that, hashing the tree.
+    Tree,
+    /// Writing down what changed for who asks, within the commit.
+    Deltas,
 }
 
 impl RoundPhase {
@@ -63,6 +68,8 @@ impl RoundPhase {
             RoundPhase::Sweeps => "sweeps",
             RoundPhase::Wait => "wait",
             RoundPhase::Publish => "publish",
+            RoundPhase::Tree => "tree",
+            RoundPhase::Deltas => "deltas",
         }
     }
 }

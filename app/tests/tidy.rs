@@ -23,7 +23,8 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("tx", &["tx", "types", "error"]),
     // The engine's plain types, such as consensus parameters, are everybody's.
     ("modules", &["modules", "tx", "state", "store", "types", "error", "engine"]),
-    ("rank", &["rank", "modules", "state", "store", "types", "error"]),
+    // Durations of a round and faults of a device are told, never read.
+    ("rank", &["rank", "modules", "state", "store", "types", "error", "telemetry"]),
     ("ante", &["ante", "modules", "tx", "state", "types", "error"]),
     (
         "engine",

@@ -7,13 +7,15 @@ use super::{Block, BlockOutcome, Genesis, GenesisOutcome};
 use crate::ante::{Budget, Context, Mode};
 use crate::error::{Fault, Refusal};
 use crate::modules::{bandwidth, graph, params, rank as rank_state};
-use crate::rank::{input, is_boundary, output, Worker};
+use crate::rank::input::{self, Moved};
+use crate::rank::{is_boundary, output, Worker};
 use crate::state::{Event, Overlay};
 use crate::store::{Snapshot, Staged, Store};
 use crate::telemetry::{self, timed, RoundPhase};
 use crate::tx::{self, Tx};
 use crate::types::Height;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The side of the engine that blocks change.
@@ -23,14 +25,25 @@ pub struct BlockSide {
     /// The genesis state, until the first commit.
     genesis: Option<Staged>,
     /// The finalized block, until its commit.
-    staged: Option<Staged>,
+    staged: Option<Finalized>,
+    /// Since the last committed freeze; a cache, unknown after a start.
+    moved: Moved,
+}
+
+/// A block that waits for its commit.
+struct Finalized {
+    staged: Staged,
+    /// Whether it froze a round, and the neurons that it, or until then the blocks since the last
+    /// freeze, touched.
+    froze: bool,
+    moved: Moved,
 }
 
 impl BlockSide {
     /// Starts the round that the store's latest height holds frozen.
     pub fn new(store: Store, mut worker: Worker) -> BlockSide {
-        worker.ensure(&store.latest());
-        BlockSide { store, worker, genesis: None, staged: None }
+        worker.ensure(&store.latest(), &None);
+        BlockSide { store, worker, genesis: None, staged: None, moved: None }
     }
 
     /// The state that the next block stands on.
@@ -115,9 +128,9 @@ impl BlockSide {
             raw_units = raw_units.checked_add(raw).expect("a block stays within its limit");
             results.push(result);
         }
-        let (staged, events) = self.end_block(overlay, &base, block.height, raw_units)?;
-        let app_hash = staged.app_hash();
-        self.staged = Some(staged);
+        let (finalized, events) = self.end_block(overlay, &base, block.height, raw_units)?;
+        let app_hash = finalized.staged.app_hash();
+        self.staged = Some(finalized);
         Ok(BlockOutcome {
             results,
             events,
@@ -134,14 +147,20 @@ impl BlockSide {
         base: &Arc<Snapshot>,
         height: Height,
         raw_units: u64,
-    ) -> Result<(Staged, Vec<Event>), Fault> {
+    ) -> Result<(Finalized, Vec<Event>), Fault> {
         bandwidth::hooks::end_block(&mut overlay, height, raw_units);
         graph::state::count(&mut overlay);
         let period = rank_state::state::params(&overlay).calculation_period;
-        let mut publication = None;
-        if is_boundary(height, period) {
+        let (mut publication, mut froze) = (None, false);
+        let touched = input::touched(&overlay, base);
+        let at_boundary = is_boundary(height, period);
+        let moved = match at_boundary {
+            true => self.moved.as_ref().map(|known| known | &touched),
+            false => Some(touched),
+        };
+        if at_boundary {
             if let Some(frozen) = rank_state::state::frozen(base.as_ref()) {
-                self.worker.ensure(base);
+                self.worker.ensure(base, &None);
                 let outcome = timed(RoundPhase::Wait, || self.worker.finish())?;
                 telemetry::round_seconds(RoundPhase::Weights, outcome.timing.weights);
                 telemetry::round_seconds(RoundPhase::Sweeps, outcome.timing.sweeps);
@@ -150,7 +169,7 @@ impl BlockSide {
                 });
                 publication = Some(published);
             }
-            timed(RoundPhase::Freeze, || input::freeze(&mut overlay, base, height));
+            froze = timed(RoundPhase::Freeze, || input::freeze(&mut overlay, base, height, &moved));
         }
         let events = overlay.take_events();
         let changes = overlay.into_changes();
@@ -159,16 +178,22 @@ impl BlockSide {
             Some(genesis) => self.store.stage_on(genesis, height, &changes, publication),
             None => self.store.stage(base, height, &changes, publication),
         };
-        Ok((staged, events))
+        Ok((Finalized { staged, froze, moved }, events))
     }
 
     /// Makes the finalized block durable and tells the worker of a round to start.
     pub fn commit(&mut self) -> Result<Arc<Snapshot>, Fault> {
-        let staged = self.staged.take();
-        let staged = staged.ok_or_else(|| Fault::Consensus("Commit without a block".into()))?;
-        let snapshot = self.store.commit(staged)?;
+        let finalized = self.staged.take();
+        let finalized =
+            finalized.ok_or_else(|| Fault::Consensus("Commit without a block".into()))?;
+        let snapshot = self.store.commit(finalized.staged)?;
         self.genesis = None;
-        self.worker.ensure(&snapshot);
+        if finalized.froze {
+            self.worker.ensure(&snapshot, &finalized.moved);
+            self.moved = Some(BTreeSet::new());
+        } else if let (Some(known), Some(more)) = (&mut self.moved, finalized.moved) {
+            known.extend(more);
+        }
         Ok(snapshot)
     }
 }

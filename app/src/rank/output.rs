@@ -2,7 +2,9 @@
 
 use crate::modules::rank::{state, Frozen, Published};
 use crate::state::{Event, Overlay, Read, Write};
+use crate::store::merkle::RankTree;
 use crate::store::{Publication, Snapshot};
+use crate::telemetry::{timed, RoundPhase};
 use crate::types::{Height, ParticleNumber};
 use cyber_kernels::Outcome;
 use cyber_proto::cyberd::v1::Round;
@@ -18,17 +20,14 @@ pub fn publish(
     height: Height,
 ) -> Publication {
     let before = base.rank();
-    let codes: Vec<(ParticleNumber, u32)> = (0..frozen.particles)
-        .map(ParticleNumber)
-        .zip(outcome.codes)
-        .filter(|(number, code)| {
-            before.code_bits() != frozen.code_bits || before.code(*number) != Some(*code)
-        })
-        .collect();
-    let mut ranks = before.clone();
-    ranks.grow(overlay.graph_size().0 .0);
-    ranks.set_code_bits(frozen.code_bits);
-    ranks.set_codes(&codes);
+    let codes = changed(before, &outcome.codes, frozen.code_bits);
+    let ranks = timed(RoundPhase::Tree, || {
+        let mut ranks = before.clone();
+        ranks.grow(overlay.graph_size().0 .0);
+        ranks.set_code_bits(frozen.code_bits);
+        ranks.set_codes(&codes);
+        ranks
+    });
     let record = Round {
         round: frozen.round,
         height_frozen: frozen.height,
@@ -50,7 +49,30 @@ pub fn publish(
         base_shift: frozen.base_shift,
     };
     state::set_published(overlay, &published);
-    Publication { code_bits: frozen.code_bits, codes, record: record.encode_to_vec() }
+    Publication {
+        code_bits: frozen.code_bits,
+        codes,
+        tree: Some(ranks),
+        record: record.encode_to_vec(),
+    }
+}
+
+/// The codes that differ from those of the tree, ascending by particle; all of them when their
+/// bits do.
+fn changed(before: &RankTree, codes: &[u32], code_bits: u32) -> Vec<(ParticleNumber, u32)> {
+    let same_bits = before.code_bits() == code_bits;
+    let (mut changed, mut first) = (Vec::new(), 0);
+    for old in before.codes() {
+        let new = &codes[first.min(codes.len())..(first + old.len()).min(codes.len())];
+        // Most runs are the same as before, which a comparison of whole runs finds fastest.
+        if !same_bits || old[..new.len()] != *new {
+            let differs = |at: &usize| !same_bits || old[*at] != new[*at];
+            let number = |at: usize| ParticleNumber((first + at) as u32);
+            changed.extend((0..new.len()).filter(differs).map(|at| (number(at), new[at])));
+        }
+        first += old.len();
+    }
+    changed
 }
 
 /// `rank_round`, with the fields of the record.

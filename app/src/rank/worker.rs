@@ -3,11 +3,11 @@
 //! It keeps the graph of the engine between rounds and takes in only what is new. Whatever it
 //! holds can be rebuilt from a snapshot, so a node that starts again just starts the round again.
 
+use super::input::{Feed, Moved};
 use crate::error::Fault;
 use crate::modules::rank::{state, Frozen};
 use crate::store::Snapshot;
-use crate::types::{LinkNumber, NeuronNumber};
-use cyber_kernels::{code, Graph, Link, Outcome, Parameters};
+use cyber_kernels::{Graph, Outcome};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use std::thread::JoinHandle;
 struct Job {
     frozen: Frozen,
     snapshot: Arc<Snapshot>,
+    /// Neurons that may have another rank-stake than in the round before.
+    moved: Moved,
 }
 
 /// The worker's handle, owned by the block's side of the engine.
@@ -39,6 +41,7 @@ impl Worker {
         let abort = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&abort);
         let body = move || {
+            yield_to_consensus();
             let mut graph = Graph::new(threads);
             while let Ok(job) = inbox.recv() {
                 if let Some(hook) = &before_round {
@@ -55,13 +58,14 @@ impl Worker {
     }
 
     /// Starts the round that a snapshot holds frozen, unless it runs already or none is frozen.
-    pub fn ensure(&mut self, snapshot: &Arc<Snapshot>) {
+    /// `moved`: the neurons whose rank-stakes its freeze may have changed.
+    pub fn ensure(&mut self, snapshot: &Arc<Snapshot>, moved: &Moved) {
         let Some(frozen) = state::frozen(snapshot.as_ref()) else { return };
         if self.running == Some(frozen.round) {
             return;
         }
         self.running = Some(frozen.round);
-        let job = Job { frozen, snapshot: Arc::clone(snapshot) };
+        let job = Job { frozen, snapshot: Arc::clone(snapshot), moved: moved.clone() };
         let jobs = self.jobs.as_ref().expect("present until drop");
         jobs.send(job).expect("the thread lives until the worker is dropped");
     }
@@ -94,34 +98,23 @@ fn compute(
     job: &Job,
     abort: &AtomicBool,
 ) -> Result<Outcome, cyber_kernels::Error> {
-    let Job { frozen, snapshot } = job;
-    graph.grow(frozen.particles);
     let loaded = u32::try_from(graph.links()).expect("fewer than 2^32 links");
-    let new: Vec<Link> = (loaded..frozen.links)
-        .map(|number| {
-            let (neuron, from, to) = snapshot.link_ends(LinkNumber(number));
-            Link { neuron: neuron.0, from: from.0, to: to.0 }
-        })
-        .collect();
-    graph.append_links(&new);
-    for number in 0..snapshot.neurons() {
-        let neuron = snapshot.neuron(NeuronNumber(number)).expect("a number below the size");
-        graph.set_stake(number, state::stake(snapshot.as_ref(), &neuron));
+    let feed = Feed::new(&job.frozen, &job.snapshot, loaded, &job.moved);
+    graph.grow(feed.particles);
+    graph.append_links(&feed.links);
+    for (neuron, stake) in feed.stakes {
+        graph.set_stake(neuron, stake);
     }
-    let codes = snapshot.rank().codes().flatten().copied();
-    let previous: Vec<u32> = codes.take(frozen.particles as usize).collect();
-    let published = state::published(snapshot.as_ref());
-    let scale = published.map_or((frozen.code_bits, frozen.base_shift), |published| {
-        (published.code_bits, published.base_shift)
-    });
-    let to = (frozen.code_bits, frozen.base_shift);
-    let codes = code::starting_codes(&previous, scale, frozen.particles, to);
-    let parameters = Parameters {
-        damping_atomics: frozen.damping_atomics,
-        code_bits: frozen.code_bits,
-        source_stake: frozen.source_stake,
-        sweeps: frozen.sweeps,
-        base_shift: frozen.base_shift,
-    };
-    graph.run(&parameters, &codes, abort)
+    graph.run(&feed.parameters, &feed.codes, abort)
+}
+
+/// Lowers the priority of this thread and of those it will start, so that blocks, checks and
+/// queries go first while a round runs. A system that refuses loses only that.
+pub fn yield_to_consensus() {
+    /// Each step of niceness is about a tenth of the processor: one ninth beside a busy thread.
+    const NICENESS: i32 = 10;
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::warn!(%error, "rounds run at the priority of blocks");
+    }
 }

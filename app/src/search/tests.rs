@@ -62,7 +62,12 @@ impl World {
             let code =
                 |(number, value): (u32, &u64)| (ParticleNumber(number), floor_code(*value, BITS));
             let codes = (0..particles).zip(values.iter().cycle()).map(code).collect();
-            Publication { code_bits: BITS, codes, record: height.0.to_be_bytes().to_vec() }
+            Publication {
+                code_bits: BITS,
+                codes,
+                tree: None,
+                record: height.0.to_be_bytes().to_vec(),
+            }
         });
         let changes = overlay.into_changes();
         let staged = match &first {

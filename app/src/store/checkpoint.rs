@@ -398,7 +398,7 @@ fn load_codes(backend: &dyn Backend, manifest: &Manifest) -> Result<RankTree, Fa
         }
         input.end()?;
     }
-    NewCodes { code_bits: manifest.code_bits, codes: &codes }.check(length)?;
+    NewCodes::new(manifest.code_bits, &codes).check(length)?;
     let mut ranks = RankTree::new(manifest.code_bits);
     ranks.grow(length);
     ranks.set_codes(&codes);

@@ -8,6 +8,7 @@
 use super::graph::Graph;
 use super::merkle::ranks::code_value;
 use super::merkle::{leaves, simple, Log, RankTree, Tree};
+use super::staged::Publication;
 use crate::error::Fault;
 use crate::state::{StoreName, STORES};
 use crate::types::{Hash, LinkNumber, ParticleNumber};
@@ -30,9 +31,21 @@ pub type Roots = [Hash; ROOTS];
 pub struct NewCodes<'a> {
     pub code_bits: u32,
     pub codes: &'a [(ParticleNumber, u32)],
+    /// The tree with them, if it is computed already.
+    tree: Option<&'a RankTree>,
 }
 
-impl NewCodes<'_> {
+impl<'a> NewCodes<'a> {
+    pub fn new(code_bits: u32, codes: &'a [(ParticleNumber, u32)]) -> NewCodes<'a> {
+        NewCodes { code_bits, codes, tree: None }
+    }
+
+    /// What a round publishes.
+    pub fn of(publication: &'a Publication) -> NewCodes<'a> {
+        let Publication { code_bits, codes, tree, .. } = publication;
+        NewCodes { tree: tree.as_ref(), ..NewCodes::new(*code_bits, codes) }
+    }
+
     /// That the rank tree of `particles` will take them; what comes from a disk may be anything.
     pub fn check(&self, particles: u32) -> Result<(), Fault> {
         let bits = self.code_bits;
@@ -85,10 +98,18 @@ impl Commitment {
         };
         let logs = || {
             extend_logs(particles, links, rounds, graph);
-            ranks.grow(graph.sizes().particles);
-            if let Some(NewCodes { code_bits, codes }) = codes {
-                ranks.set_code_bits(code_bits);
-                ranks.set_codes(codes);
+            let particles = graph.sizes().particles;
+            match codes {
+                Some(NewCodes { tree: Some(tree), .. }) => {
+                    assert_eq!(tree.len(), particles, "a published tree has all particles");
+                    *ranks = tree.clone();
+                }
+                Some(NewCodes { code_bits, codes, tree: None }) => {
+                    ranks.grow(particles);
+                    ranks.set_code_bits(code_bits);
+                    ranks.set_codes(codes);
+                }
+                None => ranks.grow(particles),
             }
         };
         rayon::join(keys, logs);

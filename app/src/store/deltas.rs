@@ -18,6 +18,7 @@ use super::merkle::RankTree;
 use super::snapshot::Snapshot;
 use super::tables::delta_key;
 use crate::error::Fault;
+use crate::telemetry::{timed, RoundPhase};
 use crate::types::ParticleNumber;
 use std::ops::Range;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub(super) fn entries(
     }
     let mut set = match keep_rounds {
         0 => Vec::new(),
-        _ => parts(place, before.rank(), after.rank()),
+        _ => timed(RoundPhase::Deltas, || parts(place, before.rank(), after.rank())),
     };
     let gone = u64::from(place) + 1;
     if let Some(gone) = gone.checked_sub(keep_rounds) {
@@ -71,13 +72,7 @@ pub(super) fn entries(
 /// The parts of a round's deltas.
 fn parts(place: u32, before: &RankTree, after: &RankTree) -> WriteSet {
     let bits = [before.code_bits(), after.code_bits()];
-    let old = before.codes().flatten().copied().chain(std::iter::repeat(0));
-    let new = after.codes().flatten().copied();
-    let rows: Vec<[u32; 3]> = (0..)
-        .zip(old.zip(new))
-        .filter(|(_, (old, new))| old != new || bits[0] != bits[1] && *new != 0)
-        .map(|(particle, (old, new))| [particle, old, new])
-        .collect();
+    let rows = after.differences(before);
     let part = |(part, chunk): (u32, &[[u32; 3]])| {
         let mut body = Vec::with_capacity(6 + chunk.len() * 12);
         bits.iter().for_each(|bits| put_u8(&mut body, *bits as u8));

@@ -130,7 +130,7 @@ pub fn encode_pass(
     }
     encode_additions(&mut out, additions);
     put_u8(&mut out, u8::from(codes.is_some()));
-    if let Some(NewCodes { code_bits, codes }) = codes {
+    if let Some(NewCodes { code_bits, codes, .. }) = codes {
         put_u8(&mut out, code_bits as u8);
         put_count(&mut out, codes.len());
         for (particle, code) in codes {
@@ -187,7 +187,7 @@ pub fn decode_pass(bytes: &[u8], before: Sizes, what: &str) -> Result<Pass, Faul
             for _ in 0..input.count(8)? {
                 codes.push((ParticleNumber(input.u32()?), input.u32()?));
             }
-            NewCodes { code_bits: bits, codes: &codes }.check(additions.after().particles)?;
+            NewCodes::new(bits, &codes).check(additions.after().particles)?;
             Some((bits, codes))
         }
     };

@@ -181,8 +181,8 @@ impl Store {
         assert!(self.is_empty, "a genesis is staged on an empty store");
         assert!(u32::try_from(initial_height.0).is_ok(), "heights are below 2^32");
         let height = initial_height.previous().expect("the initial height is above 0");
-        let codes = ranks
-            .map(|GenesisRanks { code_bits, codes, .. }| NewCodes { code_bits: *code_bits, codes });
+        let codes =
+            ranks.map(|GenesisRanks { code_bits, codes, .. }| NewCodes::new(*code_bits, codes));
         let rounds = ranks.map_or(Vec::new(), |ranks| ranks.rounds.clone());
         assert_round_sizes(&rounds);
         let content = Content { height, version: initial_height.0, changes, codes, rounds };
@@ -290,8 +290,7 @@ fn block<'a>(
     publication: Option<&'a Publication>,
 ) -> Content<'a> {
     assert_eq!(base.height().next(), Some(height), "heights follow one another");
-    let codes = publication
-        .map(|Publication { code_bits, codes, .. }| NewCodes { code_bits: *code_bits, codes });
+    let codes = publication.map(NewCodes::of);
     let rounds: Vec<Vec<u8>> = publication.iter().map(|round| round.record.clone()).collect();
     assert_round_sizes(&rounds);
     Content { height, version: height.0, changes, codes, rounds }

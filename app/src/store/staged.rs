@@ -8,6 +8,7 @@
 use super::commitment::{Commitment, Keys, NewCodes};
 use super::graph::{Additions, Graph};
 use super::journal::{self, Pass, Record};
+use super::merkle::RankTree;
 use super::snapshot::Snapshot;
 use crate::error::Fault;
 use crate::state::{Changes, STORES};
@@ -16,13 +17,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a round publishes at a boundary.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Publication {
     /// Bits of the mantissa from now on, 8 to 24; when they change, older codes become the
     /// largest of so many bits not above their values first.
     pub code_bits: u32,
     /// The codes that change, ascending by particle.
     pub codes: Vec<(ParticleNumber, u32)>,
+    /// The base's tree with these codes, grown to the particles after the block, where the caller
+    /// has it already (its root stands in the record); else it is computed.
+    pub tree: Option<RankTree>,
     /// The round's record: the next leaf of the log `rounds`, at most 600 bytes.
     pub record: Vec<u8>,
 }
@@ -156,7 +160,7 @@ pub(super) fn replay(base: &Arc<Snapshot>, record: &Record) -> Result<Staged, Fa
         let pass = journal::decode_pass(bytes, snapshot.sizes(), &what)?;
         let Pass { version, keys, additions, codes } = pass;
         let codes = codes.as_ref();
-        let codes = codes.map(|(code_bits, codes)| NewCodes { code_bits: *code_bits, codes });
+        let codes = codes.map(|(code_bits, codes)| NewCodes::new(*code_bits, codes));
         retained += retained_bytes(snapshot.commitment(), &keys, codes);
         let additions = Arc::new(additions);
         let next = apply(&snapshot, record.height, version, &keys, &additions, codes);

@@ -31,7 +31,7 @@ pub fn stake_moved(overlay: &mut Overlay<'_>, before: &dyn Read, height: Height)
 }
 
 /// The accounts whose stake differs from before: (old, new).
-fn changed_stakes(
+pub fn changed_stakes(
     changes: &Changes,
     before: &dyn Read,
     denom: &str,

@@ -110,6 +110,27 @@ impl RankTree {
         self.chunks.iter().enumerate().map(move |(at, chunk)| &chunk.codes[..rest(at)])
     }
 
+    /// Particle, old and new code of all whose code is another than in an older tree, ascending;
+    /// of all ranked ones when the bits of codes are other. Chunks that both share are not read.
+    pub fn differences(&self, before: &RankTree) -> Vec<[u32; 3]> {
+        let same_bits = self.code_bits == before.code_bits;
+        let zero = [0; CHUNK];
+        let mut rows = Vec::new();
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let old = before.chunks.get(at);
+            if same_bits && old.is_some_and(|old| Arc::ptr_eq(old, chunk)) {
+                continue;
+            }
+            let old = old.map_or(&zero, |old| &old.codes);
+            for (within, (old, new)) in old.iter().zip(&chunk.codes).enumerate() {
+                if old != new || !same_bits && *new != 0 {
+                    rows.push([(at * CHUNK + within) as u32, *old, *new]);
+                }
+            }
+        }
+        rows
+    }
+
     /// Adds particles of rank zero until there are `len`; no fewer than there are.
     pub fn grow(&mut self, len: u32) {
         assert!(len >= self.len, "particles are never removed");

@@ -24,7 +24,7 @@ fn commit(store: &mut Store, particles: u32, round: Option<(u32, &dyn Fn(u32) ->
     let publication = round.map(|(code_bits, value)| {
         let code = |number| (ParticleNumber(number), floor_code(value(number), code_bits));
         let codes = (0..base.sizes().particles).map(code).collect();
-        Publication { code_bits, codes, record: height.0.to_be_bytes().to_vec() }
+        Publication { code_bits, codes, tree: None, record: height.0.to_be_bytes().to_vec() }
     });
     let mut overlay = Overlay::new(base.as_ref());
     for _ in 0..particles {

@@ -213,7 +213,7 @@ impl Chain {
             }
         }
         let record = vec![7; 20 + self.numbers.below(90) as usize];
-        Some(Publication { code_bits: 15, codes, record })
+        Some(Publication { code_bits: 15, codes, tree: None, record })
     }
 
     pub fn genesis(&mut self, store: &Store) -> Staged {
