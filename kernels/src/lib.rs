@@ -3,6 +3,7 @@
 //!
 //! - [`code`]: the rank state of one particle, a mantissa and a shift packed in 32 bits.
 //! - [`cpu`]: **the definition**, plain and slow; every engine gives its bits.
+//! - [`gpu`]: the same on a CUDA device, in a process of its own.
 //! - [`Graph`]: the engine a node runs. Same bits for any number of threads and any strategy.
 //!
 //! Inside, links stand in rows both ways under private numbers (`links`), get their weights
@@ -15,6 +16,8 @@
 pub mod code;
 pub mod cpu;
 mod error;
+#[cfg(unix)]
+pub mod gpu;
 mod graph;
 mod input;
 mod links;
