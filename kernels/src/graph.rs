@@ -148,7 +148,8 @@ impl Graph {
         if built || !goes_on {
             self.load(parameters, codes);
         }
-        let ranges = self.ranges(&self.links.into.offsets);
+        let Options { threads, work_per_thread, .. } = self.options;
+        let ranges = self.links.tiles.split(self.particles as usize, threads, work_per_thread);
         self.weigh(parameters, built, &ranges);
         let mut timing = Timing { weights: start.elapsed(), built, ..Timing::default() };
         let start = now();

@@ -6,8 +6,9 @@
 //! - [`gpu`]: the same on a CUDA device, in a process of its own.
 //! - [`Graph`]: the engine a node runs. Same bits for any number of threads and any strategy.
 //!
-//! Inside, links stand in rows both ways under private numbers (`links`), get their weights
-//! (`weigh`), and are swept in full (`pull`) or where something changed (`push`); `round` chooses.
+//! Inside, links stand by source (`links`) and again by target (`tiles`) under private numbers, get
+//! their weights (`weigh`), and are swept in full (`pull`) or where something changed (`push`);
+//! `round` chooses.
 //!
 //! Deliberately absent: floats, randomness, and clocks but for the durations in [`Timing`], which
 //! a caller may log and nothing here reads. The equality of definition and engines is tested in
@@ -29,6 +30,7 @@ mod round;
 mod rows;
 mod share;
 mod threads;
+mod tiles;
 mod weigh;
 
 pub use code::{hold_stake, starting_codes, value};

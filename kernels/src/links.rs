@@ -5,15 +5,16 @@
 //! on the private ones. Links that come later are held apart ([`Added`]) until they are more than
 //! a small part of all; then everything is built again.
 //!
-//! Out-rows are the truth: each link with its neuron, weights at the first link of a pair. In-rows
+//! Out-rows are the truth: each link with its neuron, weights at the first link of a pair. Tiles
 //! hold each pair once; their weights are brought up to date only before a full sweep reads them.
 
 use std::ops::Range;
 
 use crate::rows::{end, weight, within, word, Added, AddedLink, Rows};
+use crate::tiles::Tiles;
 use crate::{memory, threads, Link};
 
-/// A pair of a target and a source that the in-rows do not have.
+/// A pair of a target and a source that the tiles do not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AddedPair {
     pub target: u32,
@@ -21,7 +22,7 @@ pub struct AddedPair {
     pub weight: u32,
 }
 
-/// Which in-weights differ from the out-weights.
+/// Which weights of the tiles differ from those of the out-rows.
 #[derive(Debug)]
 enum Stale {
     All,
@@ -39,9 +40,9 @@ pub struct Links {
     /// Who made the link, beside each word of `out`.
     pub neurons: Vec<u32>,
     pub added: Added,
-    /// In-rows: sources and weights by target.
-    pub into: Rows,
-    /// What `added` adds to them, sorted; pairs that `into` has are not here.
+    /// The pairs as a full sweep reads them.
+    pub tiles: Tiles,
+    /// What `added` adds to them, sorted; pairs that `tiles` has are not here.
     pub added_into: Vec<AddedPair>,
     stale: Stale,
     /// Link number of `added` that `added_into` has seen.
@@ -56,7 +57,7 @@ impl Links {
             out: Rows::new(),
             neurons: Vec::new(),
             added: Added::default(),
-            into: Rows::new(),
+            tiles: Tiles::new(),
             added_into: Vec::new(),
             stale: Stale::Sources(Vec::new(), 0),
             added_seen: 0,
@@ -80,7 +81,6 @@ impl Links {
             self.inner.push(number);
         }
         self.out.grow(particles as usize);
-        self.into.grow(particles as usize);
     }
 
     /// Adds one link beside the rows, weight 0; gives its source.
@@ -121,7 +121,7 @@ impl Links {
         if let Stale::Sources(stale, links) = &mut self.stale {
             stale.extend_from_slice(sources);
             *links += more;
-            // Finding a link in its in-row costs as much as writing many in order.
+            // Finding a pair in its tile costs as much as writing many in order.
             if *links > limit {
                 self.stale = Stale::All;
             }
@@ -133,15 +133,15 @@ impl Links {
         self.stale = Stale::All;
     }
 
-    /// Brings the in-rows up to date with the out-rows.
-    pub fn settle(&mut self, ranges: &[Range<usize>]) {
+    /// Brings the tiles up to date with the out-rows.
+    pub fn settle(&mut self, thread_count: usize) {
         let stale = std::mem::replace(&mut self.stale, Stale::Sources(Vec::new(), 0));
         let unchanged = matches!(&stale, Stale::Sources(sources, _) if sources.is_empty());
         if unchanged && self.added_seen == self.added.len() {
             return;
         }
         match stale {
-            Stale::All => fill(&self.out, &mut self.into, ranges),
+            Stale::All => self.tiles.fill(&self.out, thread_count),
             Stale::Sources(mut sources, _) => {
                 sources.sort_unstable();
                 sources.dedup();
@@ -160,10 +160,7 @@ impl Links {
             if before.replace(target) == Some(target) {
                 continue;
             }
-            let range = self.into.range(target as usize);
-            let row = &mut self.into.words[range];
-            let place = row.partition_point(|&pair| end(pair) < source);
-            row[place] = word(source, weight(out));
+            self.tiles.set(source, target, weight(out));
         }
     }
 
@@ -190,58 +187,19 @@ impl Links {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let (out, into) = (&self.out, &self.into);
-        let fours = [&self.outer, &self.inner, &self.neurons, &out.offsets, &into.offsets];
-        let eights = [&out.words, &into.words];
+        let fours = [&self.outer, &self.inner, &self.neurons, &self.out.offsets];
         fours.iter().map(|array| array.capacity() * 4).sum::<usize>()
-            + eights.iter().map(|array| array.capacity() * 8).sum::<usize>()
+            + self.out.words.capacity() * 8
+            + self.tiles.bytes()
             + self.added_into.capacity() * size_of::<AddedPair>()
             + self.added.len() * 2 * size_of::<AddedLink>()
-    }
-}
-
-/// Writes the pairs of `out` to the rows of `into`, whose offsets stand. Each range of targets is
-/// one thread's; sources come in order, so rows come out sorted.
-fn fill(out: &Rows, into: &mut Rows, ranges: &[Range<usize>]) {
-    let offsets = &into.offsets;
-    let words: Vec<Range<usize>> = ranges
-        .iter()
-        .map(|rows| offsets[rows.start] as usize..offsets[rows.end] as usize)
-        .collect();
-    let parts = threads::parts(&mut into.words, &words);
-    let tasks: Vec<_> = ranges.iter().zip(parts).collect();
-    threads::each(tasks, |(rows, part)| {
-        let begin = offsets[rows.start];
-        let mut cursors: Vec<u32> = offsets[rows.clone()].iter().map(|n| n - begin).collect();
-        each_pair(out, rows, |source, row, weight| {
-            let cursor = &mut cursors[row];
-            part[*cursor as usize] = word(source, weight);
-            *cursor += 1;
-        });
-    });
-}
-
-/// Calls `visit(source, row, weight)` for the pairs whose target lies in `rows`, counted from its
-/// start, sources ascending.
-fn each_pair(out: &Rows, rows: &Range<usize>, mut visit: impl FnMut(u32, usize, u32)) {
-    let (start, count) = (rows.start as u32, rows.len());
-    for source in 0..out.offsets.len() - 1 {
-        let mut before = u32::MAX;
-        for &link in out.row(source) {
-            let target = end(link);
-            let row = target.wrapping_sub(start) as usize;
-            if row < count && target != before {
-                visit(source as u32, row, weight(link));
-            }
-            before = target;
-        }
     }
 }
 
 /// Builds rows from all links of `old` and `new`, without weights, for `particles` particles.
 pub fn build(mut old: Links, new: Vec<Link>, particles: u32, thread_count: usize) -> Links {
     old.grow(particles);
-    old.into = Rows::new();
+    old.tiles = Tiles::new();
     let (outer, inner, offsets) = order(&old, &new);
     let mut words = scatter(&old, new, &inner, &offsets);
     drop(old);
@@ -265,8 +223,8 @@ pub fn build(mut old: Links, new: Vec<Link>, particles: u32, thread_count: usize
         }
     });
     let out = Rows { offsets, words };
-    let into = transpose_shape(&out, thread_count);
-    Links { outer, inner, out, neurons, into, stale: Stale::All, ..Links::new() }
+    let tiles = Tiles::shape(&out, thread_count);
+    Links { outer, inner, out, neurons, tiles, stale: Stale::All, ..Links::new() }
 }
 
 /// Private numbers by falling out-degree, and where each out-row begins.
@@ -330,22 +288,4 @@ fn scatter(old: &Links, new: Vec<Link>, inner: &[u32], offsets: &[u32]) -> Vec<u
         put(inner[link.from as usize], inner[link.to as usize], link.neuron);
     }
     words
-}
-
-/// In-rows of the right lengths, not yet filled.
-fn transpose_shape(out: &Rows, thread_count: usize) -> Rows {
-    let particles = out.offsets.len() - 1;
-    let parts = thread_count.min(out.words.len() >> 16).max(1);
-    let ranges: Vec<Range<usize>> =
-        (0..parts).map(|part| particles * part / parts..particles * (part + 1) / parts).collect();
-    let mut offsets: Vec<u32> = memory::zeros(particles + 1);
-    let parts = threads::parts(&mut offsets[1..], &ranges);
-    threads::each(ranges.iter().zip(parts).collect(), |(rows, counts)| {
-        each_pair(out, rows, |_, row, _| counts[row] += 1);
-    });
-    for row in 0..particles {
-        offsets[row + 1] += offsets[row];
-    }
-    let words = memory::zeros(offsets[particles] as usize);
-    Rows { offsets, words }
 }

@@ -1,23 +1,21 @@
 //! The full sweep: every particle sums what its in-links give it.
 //!
-//! A link is one word of 8 bytes, a source is read as one word of 4 ([`crate::share`]); rows are
-//! split over threads by links. Sums are exact, so neither order nor split shows anywhere.
+//! Threads take blocks of targets ([`crate::tiles`]) until none is left. Sums are exact, so
+//! neither order nor split shows anywhere.
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::links::Links;
-use crate::rows::{end, weight};
 use crate::share::{contribution, share, towards};
+use crate::tiles::{Pair, SPAN};
 use crate::{memory, threads};
 
-/// Rows that are summed up before their codes are looked at: two short loops are faster than one
-/// long one, and between two blocks the thread looks whether to end the round.
-const BLOCK: usize = 1024;
-/// How far ahead of the sums, in words, shares and words are asked for: what a processor finds
-/// out by itself is too little when most shares are outside its own caches.
-const SHARES_AHEAD: usize = 64;
-const WORDS_AHEAD: usize = 512;
+/// How far ahead pairs are asked for, and how many are added in between: what a processor finds
+/// out by itself is too little at the ends of pages.
+const PAIRS_AHEAD: usize = 256;
+const PAIRS_PER_LINE: usize = 8;
+/// Rows whose codes are set in one go, without a branch; then the changed ones are listed.
+const STRIP: usize = 256;
 
 /// What a full sweep reads.
 pub struct Pull<'a> {
@@ -31,7 +29,7 @@ pub struct Pull<'a> {
     pub abort: &'a AtomicBool,
 }
 
-/// What a full sweep writes, of all rows or of one thread's.
+/// What a full sweep writes, of all rows or of one block's.
 pub struct Columns<'a> {
     /// In place: a row reads its own code only.
     pub codes: &'a mut [u32],
@@ -52,28 +50,41 @@ pub struct Changed {
 
 impl Pull<'_> {
     /// One sweep over all rows; `None` if `abort` was raised, and then the columns are of no use.
-    pub fn sweep(&self, columns: Columns<'_>, ranges: &[Range<usize>]) -> Option<Changed> {
-        let codes = threads::parts(columns.codes, ranges);
-        let sums = threads::parts(columns.sums, ranges);
-        let next = threads::parts(columns.next, ranges);
-        let tasks = ranges.iter().zip(codes.into_iter().zip(sums.into_iter().zip(next)));
-        let parts = threads::each(tasks.collect(), |(rows, (codes, (sums, next)))| {
-            self.rows(rows.clone(), Columns { codes, sums, next })
+    /// There are as many threads as `scratch`, which holds the sums of one block for each.
+    pub fn sweep(&self, columns: Columns<'_>, scratch: &mut [Vec<u64>]) -> Option<Changed> {
+        let blocks = self.links.tiles.targets(columns.codes.len());
+        let codes = threads::parts(columns.codes, &blocks);
+        let sums = threads::parts(columns.sums, &blocks);
+        let next = threads::parts(&mut columns.next[..self.links.particles()], &blocks);
+        let tasks = codes.into_iter().zip(sums.into_iter().zip(next)).enumerate();
+        // Out-links of the changed particles so far.
+        let work = AtomicUsize::new(0);
+        let parts = threads::queue(tasks.collect(), scratch, |scratch, (block, columns)| {
+            let (codes, (sums, next)) = columns;
+            let scratch: &mut [u64; SPAN] =
+                scratch.as_mut_slice().try_into().expect("room for a block");
+            let first = blocks[block].start;
+            self.block((block, first), scratch, Columns { codes, sums, next }, &work)
         });
-        let mut all = Changed { codes: 0, list: Some(Vec::new()) };
+        let mut all = Changed { codes: 0, list: None };
+        let mut list = Vec::new();
         for part in parts {
             let part = part?;
             all.codes += part.codes;
-            all.list = all.list.zip(part.list).map(|(mut all, part)| {
-                all.extend(part);
-                all
-            });
+            list.extend(part.list.unwrap_or_default());
         }
+        all.list = (work.into_inner() < self.limit).then_some(list);
         Some(all)
     }
 
-    /// The rows of one thread.
-    fn rows(&self, rows: Range<usize>, columns: Columns<'_>) -> Option<Changed> {
+    /// One block, with the instructions that this processor has.
+    fn block(
+        &self,
+        block: (usize, usize),
+        scratch: &mut [u64; SPAN],
+        columns: Columns<'_>,
+        work: &AtomicUsize,
+    ) -> Option<Changed> {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2")
             && std::arch::is_x86_feature_detected!("bmi1")
@@ -85,93 +96,108 @@ impl Pull<'_> {
                 unsafe_code,
                 reason = "the same code for newer processors: shifts in one step"
             )]
-            return unsafe { self.rows_newer(rows, columns) };
+            return unsafe { self.block_newer(block, scratch, columns, work) };
         }
-        self.rows_plain(rows, columns)
+        self.block_plain(block, scratch, columns, work)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-    fn rows_newer(&self, rows: Range<usize>, columns: Columns<'_>) -> Option<Changed> {
-        self.rows_plain(rows, columns)
+    fn block_newer(
+        &self,
+        block: (usize, usize),
+        scratch: &mut [u64; SPAN],
+        columns: Columns<'_>,
+        work: &AtomicUsize,
+    ) -> Option<Changed> {
+        self.block_plain(block, scratch, columns, work)
     }
 
+    /// The block of that number, whose targets begin at `first`.
     #[inline(always)]
-    fn rows_plain(&self, rows: Range<usize>, columns: Columns<'_>) -> Option<Changed> {
-        let mut added = self.links.added_into(&rows);
-        let mut list = List { particles: Vec::new(), room: self.limit };
-        let (mut changed, mut seen) = (0, 0);
-        let Columns { codes, sums, next } = columns;
-        for begin in (0..rows.len()).step_by(BLOCK) {
+    fn block_plain(
+        &self,
+        (block, first): (usize, usize),
+        scratch: &mut [u64; SPAN],
+        columns: Columns<'_>,
+        work: &AtomicUsize,
+    ) -> Option<Changed> {
+        let rows = columns.codes.len();
+        scratch[..rows].fill(self.base);
+        let tiles = self.links.tiles.of(block);
+        for (pairs, shares) in tiles.zip(self.shares.chunks_exact(SPAN)) {
             if self.abort.load(Ordering::Relaxed) {
                 return None;
             }
-            let block = begin..(begin + BLOCK).min(rows.len());
-            let first = rows.start + begin;
-            let sums = &mut sums[block.clone()];
-            self.sum(first, sums);
-            while let Some((pair, rest)) = added.split_first() {
-                let Some(sum) = sums.get_mut(pair.target as usize - first) else { break };
-                let share = self.shares[pair.source as usize];
-                *sum = sum.wrapping_add(contribution(pair.weight, share));
-                added = rest;
-            }
-            let exponents = &self.exponents[first..first + block.len()];
-            let cells = codes[block.clone()].iter_mut().zip(&mut next[block]);
-            for (row, ((code, next), (&x, &exponent))) in
-                (first..).zip(cells.zip(sums.iter().zip(exponents)))
-            {
+            add(pairs, shares.try_into().expect("a chunk of shares"), scratch);
+        }
+        for pair in self.links.added_into(&(first..first + rows)) {
+            let share = self.shares[pair.source as usize];
+            let sum = &mut scratch[pair.target as usize - first];
+            *sum = sum.wrapping_add(contribution(pair.weight, share));
+        }
+        Some(self.finish(first, &scratch[..rows], columns, work))
+    }
+
+    /// Sets codes and shares from the sums of the rows from `first` on.
+    #[inline(always)]
+    fn finish(
+        &self,
+        first: usize,
+        totals: &[u64],
+        Columns { codes, sums, next }: Columns<'_>,
+        work: &AtomicUsize,
+    ) -> Changed {
+        sums.copy_from_slice(totals);
+        let exponents = &self.exponents[first..first + totals.len()];
+        let mut list = Vec::new();
+        let (mut changed, mut seen, mut degrees) = (0, 0, 0);
+        let mut listing = work.load(Ordering::Relaxed) < self.limit;
+        for begin in (0..totals.len()).step_by(STRIP) {
+            let strip = begin..(begin + STRIP).min(totals.len());
+            let mut before = [0; STRIP];
+            let before = &mut before[..strip.len()];
+            let codes = &mut codes[strip.clone()];
+            before.copy_from_slice(codes);
+            let cells = codes.iter_mut().zip(&mut next[strip.clone()]);
+            let reads = totals[strip.clone()].iter().zip(&exponents[strip]);
+            let mut moves = 0;
+            for ((code, next), (&x, &exponent)) in cells.zip(reads) {
                 seen |= x;
                 let after = towards(*code, x, self.bits);
                 *next = share(after, exponent, self.bits);
-                let moves = after != *code;
+                moves += u32::from(after != *code);
                 *code = after;
-                changed += u64::from(moves);
-                if list.room > 0 && moves {
-                    list.push(row as u32, self.links.degree(row as u32));
+            }
+            changed += u64::from(moves);
+            if moves > 0 && listing {
+                for (row, (before, after)) in (first + begin..).zip(before.iter().zip(codes)) {
+                    if before != after {
+                        list.push(row as u32);
+                        degrees += self.links.degree(row as u32) + 1;
+                    }
                 }
+                listing = degrees < self.limit;
             }
         }
         assert!(seen >> 63 == 0, "all ranks together are below 2^63");
-        let list = (list.room > 0).then_some(list.particles);
-        Some(Changed { codes: changed, list })
-    }
-
-    /// Base and in-rows of the particles from `first` on.
-    #[inline(always)]
-    fn sum(&self, first: usize, sums: &mut [u64]) {
-        let into = &self.links.into;
-        let offsets = &into.offsets[first..first + sums.len() + 1];
-        let mut at = offsets[0] as usize;
-        for (sum, &row_end) in sums.iter_mut().zip(&offsets[1..]) {
-            let row_end = row_end as usize;
-            memory::prefetch(&into.words, at + WORDS_AHEAD);
-            let words = &into.words[at..row_end];
-            let later = into.words.get(at + SHARES_AHEAD..row_end + SHARES_AHEAD);
-            at = row_end;
-            *sum =
-                words.iter().zip(later.unwrap_or(words)).fold(self.base, |sum, (&pair, &later)| {
-                    memory::prefetch(self.shares, end(later) as usize);
-                    sum.wrapping_add(contribution(weight(pair), self.shares[end(pair) as usize]))
-                });
-        }
+        work.fetch_add(degrees, Ordering::Relaxed);
+        Changed { codes: changed, list: Some(list) }
     }
 }
 
-/// Changed particles, as long as their out-links have room.
-struct List {
-    particles: Vec<u32>,
-    /// 0 once passed.
-    room: usize,
-}
-
-impl List {
-    #[inline]
-    fn push(&mut self, particle: u32, degree: usize) {
-        self.particles.push(particle);
-        self.room = self.room.saturating_sub(degree + 1);
-        if self.room == 0 {
-            self.particles = Vec::new();
-        }
+/// Adds what the pairs of a tile give.
+#[inline(always)]
+fn add(pairs: &[Pair], shares: &[u32; SPAN], sums: &mut [u64; SPAN]) {
+    let mut one = |pair: &Pair| {
+        let sum = &mut sums[usize::from(pair.target)];
+        let share = shares[usize::from(pair.source)];
+        *sum = sum.wrapping_add(contribution(pair.weight, share));
+    };
+    let mut lines = pairs.chunks_exact(PAIRS_PER_LINE);
+    for line in &mut lines {
+        memory::prefetch(line, PAIRS_AHEAD);
+        line.iter().for_each(&mut one);
     }
+    lines.remainder().iter().for_each(one);
 }

@@ -12,6 +12,7 @@ use crate::memory;
 use crate::pull::{Columns, Pull};
 use crate::push::{Move, Sums};
 use crate::share::share;
+use crate::tiles::SPAN;
 
 /// Which sweeps an engine may use; the answer is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,11 @@ pub struct Round {
     pub bits: u32,
     pub codes: Vec<u32>,
     pub exponents: Vec<u8>,
+    /// Up to a multiple of the chunks of tiles.
     shares: Vec<u32>,
     next: Vec<u32>,
+    /// By thread: sums of the block it works on.
+    scratch: Vec<Vec<u64>>,
     sums: Vec<u64>,
     marks: Vec<u8>,
     /// By range of rows: particles with a mark.
@@ -71,6 +75,7 @@ impl Round {
             exponents: Vec::new(),
             shares: Vec::new(),
             next: Vec::new(),
+            scratch: Vec::new(),
             sums: Vec::new(),
             marks: Vec::new(),
             moved: Vec::new(),
@@ -83,8 +88,10 @@ impl Round {
     pub fn grow(&mut self, particles: usize, fresh: u32) {
         memory::extend(&mut self.codes, particles, fresh);
         memory::extend(&mut self.exponents, particles, 0);
-        memory::extend(&mut self.shares, particles, share(fresh, 0, self.bits));
-        memory::extend(&mut self.next, particles, 0);
+        // The share of a particle without links is never read.
+        let whole_chunks = particles.next_multiple_of(SPAN);
+        memory::extend(&mut self.shares, whole_chunks, 0);
+        memory::extend(&mut self.next, whole_chunks, 0);
         memory::extend(&mut self.sums, particles, self.base);
         memory::extend(&mut self.marks, particles, 0);
     }
@@ -177,7 +184,7 @@ impl Round {
         ranges: &[Range<usize>],
         abort: &AtomicBool,
     ) -> Option<u64> {
-        links.settle(ranges);
+        links.settle(ranges.len());
         match std::mem::replace(&mut self.ahead, Ahead::All) {
             Ahead::List(list) => {
                 for source in list {
@@ -205,7 +212,8 @@ impl Round {
         };
         let columns =
             Columns { codes: &mut self.codes, sums: &mut self.sums, next: &mut self.next };
-        let changed = pull.sweep(columns, ranges)?;
+        self.scratch.resize_with(ranges.len(), || memory::zeros(SPAN));
+        let changed = pull.sweep(columns, &mut self.scratch)?;
         self.ahead = changed.list.map_or(Ahead::Next, Ahead::List);
         self.exact = true;
         Some(changed.codes)
@@ -261,6 +269,7 @@ impl Round {
             + self.sums.capacity() * 8
             + self.marks.capacity()
             + self.exponents.capacity()
+            + self.scratch.len() * SPAN * 8
             + self.moved.iter().map(|list| list.capacity() * 4).sum::<usize>()
     }
 }

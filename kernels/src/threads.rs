@@ -2,6 +2,7 @@
 //! computed depends on the number of threads.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// Runs `work` on every task, each on a thread of its own but the last, which runs here.
 pub fn each<T: Send, R: Send>(mut tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
@@ -16,6 +17,27 @@ pub fn each<T: Send, R: Send>(mut tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -
         };
         running.into_iter().map(join).chain([last]).collect()
     })
+}
+
+/// Runs `work` on every task. Each worker has a thread of its own, the last this one, and takes the
+/// next task when it is done with one.
+pub fn queue<T: Send, W: Send, R: Send>(
+    tasks: Vec<T>,
+    workers: &mut [W],
+    work: impl Fn(&mut W, T) -> R + Sync,
+) -> Vec<R> {
+    let queue = Mutex::new(tasks.into_iter().enumerate());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let answers = each(workers.iter_mut().collect(), |worker| {
+        let mut answers = Vec::new();
+        while let Some((number, task)) = next() {
+            answers.push((number, work(worker, task)));
+        }
+        answers
+    });
+    let mut answers: Vec<(usize, R)> = answers.into_iter().flatten().collect();
+    answers.sort_unstable_by_key(|answer| answer.0);
+    answers.into_iter().map(|answer| answer.1).collect()
 }
 
 /// Cuts `slice` at consecutive ranges that begin at 0 and end with it.
@@ -84,5 +106,14 @@ mod tests {
     fn answers_come_in_the_order_of_the_tasks() {
         assert_eq!(each((0..9).collect(), |task| task * 2), [0, 2, 4, 6, 8, 10, 12, 14, 16]);
         assert!(each(Vec::<u8>::new(), |task| task).is_empty());
+        for workers in 1..4 {
+            let mut done = vec![0; workers];
+            let answers = queue((0..50).collect(), &mut done, |done, task| {
+                *done += 1;
+                task * 2
+            });
+            assert!(answers.into_iter().eq((0..50).map(|task| task * 2)));
+            assert_eq!(done.iter().sum::<i32>(), 50);
+        }
     }
 }
