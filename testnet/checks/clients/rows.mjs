@@ -5,6 +5,10 @@
 
 const COSMJS = ["CosmJS 0.32.4", "CosmJS 0.39.0"];
 const CYBER_JS = ["cyber-js 0.4.3"];
+const CYBER_TS = ["cyber-ts 0.1.3"];
+const KEPLR = ["Keplr libraries 0.13.16"];
+const HTTP = ["plain HTTP"];
+const GRPC = ["grpcio 1.68.1"];
 const rust = (target, tests) => ({ clients: ["Rust tests"], rust: { target, tests } });
 
 export const ROWS = [
@@ -22,8 +26,15 @@ export const ROWS = [
   { id: "C12", flow: "getTx, searchTx, events", clients: COSMJS },
   { id: "C13", flow: "three transactions in one block", clients: COSMJS },
   { id: "C14", flow: "duplicate broadcast", clients: COSMJS },
-  { id: "C15", flow: "staked balance, delegation (staking exception)", clients: COSMJS, pending: true },
+  { id: "C15", flow: "staked balance, delegation (staking exception)", clients: [...COSMJS, ...CYBER_JS], pending: true },
   { id: "C16", flow: "WebSocket: new blocks, transactions", clients: COSMJS },
+  { id: "Y01", flow: "graph, rank, search, bandwidth; absent modules", clients: CYBER_JS },
+  { id: "Y02", flow: "a cyberlink without a fee is found and ranked", clients: CYBER_JS },
+  { id: "Y03", flow: "cyberlinks that are refused", clients: CYBER_JS },
+  { id: "Y04", flow: "several links in one transaction", clients: CYBER_JS },
+  { id: "Y05", flow: "investmint", clients: CYBER_JS, absent: true },
+  { id: "Y06", flow: "energy routes", clients: CYBER_JS, absent: true },
+  { id: "Y08", flow: "getCodes ends", clients: CYBER_JS, absent: true },
 ];
 
 /** How many accounts of its own each suite gets. */
@@ -33,4 +44,5 @@ export const ACCOUNTS = 60;
 export const SUITES = [
   { client: "CosmJS 0.32.4", command: ["node", "suites/cosmjs.mjs", "0.32.4"] },
   { client: "CosmJS 0.39.0", command: ["node", "suites/cosmjs.mjs", "0.39.0"] },
+  { client: "cyber-js 0.4.3", command: ["node", "suites/cyberjs.mjs"] },
 ];
