@@ -43,6 +43,7 @@ pub struct Config {
     pub delta_rounds: u64,
     pub search: bool,
     pub query: QueryLimits,
+    pub api: ApiSettings,
     /// Where health and metrics are served, if at all.
     pub health_listen: Option<SocketAddr>,
     pub head_age_max: Duration,
@@ -71,6 +72,25 @@ pub struct QueryLimits {
     pub time_limit: Duration,
     /// Queries answered at once.
     pub threads: usize,
+}
+
+/// The gRPC and REST servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// Where gRPC and gRPC-web are served, if at all.
+    pub grpc_listen: Option<SocketAddr>,
+    /// Where REST is served, if at all.
+    pub rest_listen: Option<SocketAddr>,
+    /// Web pages of these origins may ask; `*`: of all.
+    pub cors_origins: Vec<String>,
+    /// Connections of each of the two.
+    pub connections_max: usize,
+    /// The longest request that is read.
+    pub body_bytes_max: usize,
+    /// Queries of both that wait for their turn.
+    pub waiting_max: usize,
+    /// Streams of links and rounds of both.
+    pub watchers_max: usize,
 }
 
 /// Why there are no settings.
@@ -146,6 +166,15 @@ impl Config {
                 bytes_max: 0,
                 time_limit: Duration::ZERO,
                 threads: 0,
+            },
+            api: ApiSettings {
+                grpc_listen: None,
+                rest_listen: None,
+                cors_origins: Vec::new(),
+                connections_max: 0,
+                body_bytes_max: 0,
+                waiting_max: 0,
+                watchers_max: 0,
             },
             health_listen: None,
             head_age_max: Duration::ZERO,

@@ -185,11 +185,12 @@ fn twenty_blocks_over_loopback_tcp() {
 }
 
 fn node(network: &Network) -> Node {
-    let config = Config {
-        cometbft_rpc: network.rpc(),
-        health_listen: Some(SocketAddr::from(([127, 0, 0, 1], network.ports.health))),
-        ..Config::of_template(network.home())
-    };
+    let at = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut config = Config::of_template(network.home());
+    config.cometbft_rpc = network.rpc();
+    config.health_listen = at(network.ports.health);
+    config.api.grpc_listen = at(network.ports.grpc);
+    config.api.rest_listen = at(network.ports.rest);
     Node::start(&config).expect("it starts")
 }
 

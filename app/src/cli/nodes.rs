@@ -77,7 +77,10 @@ impl NodeFiles<'_> {
             .map_err(|error| Failure::local(format!("{}: {error}", path.display())))?;
         toml["abci"]["listen"] = toml_edit::value(listen.to_string());
         toml["cometbft"]["rpc"] = toml_edit::value(format!("http://127.0.0.1:{}", self.ports.rpc));
-        toml["health"]["listen"] = toml_edit::value(format!("127.0.0.1:{}", self.ports.health));
+        let loopback = |port: u16| toml_edit::value(format!("127.0.0.1:{port}"));
+        toml["health"]["listen"] = loopback(self.ports.health);
+        toml["api"]["grpc_listen"] = loopback(self.ports.grpc);
+        toml["api"]["rest_listen"] = loopback(self.ports.rest);
         if there.is_none() {
             toml["fees"]["minimum_gas_prices"] = toml_edit::value(self.minimum_gas_prices);
         }

@@ -5,6 +5,7 @@ use crate::abci::address::Address;
 use crate::telemetry::logs;
 use crate::types::{coin, Decimal};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -165,13 +166,66 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "api.grpc_listen",
+        right: "empty or an address such as 127.0.0.1:9090",
+        set: |config, text| {
+            config.api.grpc_listen = listen(text)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "api.rest_listen",
+        right: "empty or an address such as 127.0.0.1:1317",
+        set: |config, text| {
+            config.api.rest_listen = listen(text)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "api.cors_origins",
+        right: "empty, * or origins such as https://cyb.ai, with commas",
+        set: |config, text| {
+            config.api.cors_origins = origins(text)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "api.connections_max",
+        right: "a number from 1 to 65,536",
+        set: |config, text| {
+            config.api.connections_max = small(number(text, 1..=65_536)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "api.body_bytes_max",
+        right: "a number of bytes from 10,000 to 100,000,000",
+        set: |config, text| {
+            config.api.body_bytes_max = small(number(text, 10_000..=100_000_000)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "api.waiting_max",
+        right: "a number from 0 to 65,536",
+        set: |config, text| {
+            config.api.waiting_max = small(number(text, 0..=65_536)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "api.watchers_max",
+        right: "a number from 0 to 65,536",
+        set: |config, text| {
+            config.api.watchers_max = small(number(text, 0..=65_536)?);
+            Ok(())
+        },
+    },
+    Key {
         name: "health.listen",
         right: "empty or an address such as 127.0.0.1:26661",
         set: |config, text| {
-            config.health_listen = match text {
-                "" => None,
-                _ => Some(text.parse().map_err(|_| None)?),
-            };
+            config.health_listen = listen(text)?;
             Ok(())
         },
     },
@@ -204,6 +258,22 @@ pub const KEYS: &[Key] = &[
 
 fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, Option<String>> {
     text.parse().ok().filter(|value| range.contains(value)).ok_or(None)
+}
+
+fn listen(text: &str) -> Result<Option<SocketAddr>, Option<String>> {
+    match text {
+        "" => Ok(None),
+        _ => text.parse().map(Some).map_err(|_| None),
+    }
+}
+
+fn origins(text: &str) -> Result<Vec<String>, Option<String>> {
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let is_origin = |origin: &str| {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        origin == "*" || !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+    };
+    origins.map(|it| is_origin(it).then(|| it.to_owned()).ok_or(None)).collect()
 }
 
 fn small(value: u64) -> usize {

@@ -9,6 +9,7 @@ use crate::engine::{
 };
 use crate::error::Fault;
 use crate::modules::{bandwidth, rank};
+use crate::query::gate::Gate;
 use crate::query::Queries;
 use crate::search::Follower;
 use crate::store;
@@ -42,7 +43,9 @@ impl Heart {
 /// What stands behind the ABCI server of a node.
 pub(super) struct App {
     pub engine: Arc<Engine>,
-    pub queries: Queries,
+    pub queries: Arc<Queries>,
+    /// Before the gRPC and REST servers, which hear of commits through it.
+    pub gate: Arc<Gate>,
     pub search: Follower,
     pub heart: Arc<Heart>,
 }
@@ -99,6 +102,7 @@ impl Application for App {
         self.heart.beat();
         let latest = self.engine.reader().latest();
         record(&latest);
+        self.gate.committed(latest.height());
         self.search.committed(latest);
         Ok(retain)
     }

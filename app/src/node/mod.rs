@@ -1,11 +1,12 @@
-//! The node: opens the store, starts the engine, the ABCI server and the health server, and waits
-//! for a signal or a [`Fault`].
+//! The node: opens the store, starts the engine, the servers for ABCI, gRPC, REST and health, and
+//! waits for a signal or a [`Fault`].
 //!
 //! Invariants: a fault of any part ends the process with one clear line and a code that is not 0;
 //! SIGTERM and SIGINT end it cleanly within [`STOP_WITHIN`]. What was committed is durable before
 //! CometBFT hears of it, so no way of ending loses anything. CometBFT itself is started and
 //! watched by [`supervisor`], in another process.
 
+pub mod api;
 mod application;
 pub mod cometbft;
 pub mod health;
@@ -24,6 +25,7 @@ use crate::query::Queries;
 use crate::search::{Follower, Index};
 use crate::store::{self, Store};
 use crate::telemetry;
+use api::Api;
 use application::{App, Heart};
 use health::Health;
 use std::net::SocketAddr;
@@ -42,6 +44,7 @@ pub struct Node {
     engine: Arc<Engine>,
     server: Server,
     health: Option<Health>,
+    api: Api,
     faults: UnboundedReceiver<Fault>,
 }
 
@@ -58,14 +61,15 @@ impl Node {
         let _ = threads.build_global();
         let engine = Arc::new(open(config)?);
         let heart = Arc::new(Heart::new());
-        let app = Arc::new(application(&engine, config, heart.clone()));
+        let app = Arc::new(application(&engine, config, heart.clone())?);
+        let api = Api::start(config, app.gate.clone())?;
         let (tell, faults) = unbounded_channel();
         // Nobody listens once the node stops anyway.
         let on_fault = Box::new(move |fault| drop(tell.send(fault)));
         let server = Server::start(&config.abci_listen, app, config.query.threads, on_fault)?;
         let readiness = Arc::new(Readiness::new(config, engine.reader().clone(), heart));
         let health = config.health_listen.map(|at| Health::start(at, readiness));
-        Ok(Node { engine, server, health: health.transpose()?, faults })
+        Ok(Node { engine, server, health: health.transpose()?, api, faults })
     }
 
     /// What CometBFT's `proxy_app` takes.
@@ -76,6 +80,11 @@ impl Node {
     /// Where health and metrics are served.
     pub fn health_address(&self) -> Option<SocketAddr> {
         self.health.as_ref().map(Health::address)
+    }
+
+    /// The gRPC and REST servers.
+    pub fn api(&self) -> &Api {
+        &self.api
     }
 
     /// The engine.
@@ -114,7 +123,8 @@ impl Node {
 
     /// Lets the calls that run end, then closes everything.
     pub fn stop(self) {
-        let Node { engine, server, health, .. } = self;
+        let Node { engine, server, health, api, .. } = self;
+        drop(api);
         if !server.stop(CALLS_WITHIN) {
             // The block being executed is executed again after the next start.
             tracing::warn!("a call is still running; it is given up");
@@ -138,14 +148,16 @@ pub fn run(config: &Config) -> Result<(), Fault> {
 }
 
 /// The engine with its queries and the search index behind them.
-fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> App {
+fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> Result<App, Fault> {
     let reader = engine.reader();
     let index = Arc::new(if config.search { Index::new() } else { Index::off() });
     let search = Follower::start(index.clone(), reader.latest());
     let of_simulator = engine.clone();
     let queries = Queries::new(reader.clone(), index, config.query)
         .simulating(Box::new(move |tx| of_simulator.simulate(tx)));
-    App { engine: engine.clone(), queries, search, heart }
+    let queries = Arc::new(queries);
+    let gate = api::gate(queries.clone(), config)?;
+    Ok(App { engine: engine.clone(), queries, gate, search, heart })
 }
 
 fn open(config: &Config) -> Result<Engine, Fault> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::abci::Application;
+use crate::config::ApiSettings;
 use crate::engine::{Block, QueryRequest, Time};
 use crate::testkit::Chain;
 use crate::types::Height;
@@ -50,18 +51,16 @@ fn get(at: SocketAddr, path: &str) -> (u16, String) {
 }
 
 fn config(home: &std::path::Path, rpc: String) -> Config {
-    Config {
-        cometbft_rpc: rpc,
-        health_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
-        threads: 1,
-        ..Config::of_template(home)
-    }
+    let free = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let template = Config::of_template(home);
+    let api = ApiSettings { grpc_listen: free, rest_listen: free, ..template.api.clone() };
+    Config { cometbft_rpc: rpc, health_listen: free, api, threads: 1, ..template }
 }
 
 /// The chain of the test kit and its first blocks, through the node's application.
 fn advance(config: &Config, node: &Node, heights: std::ops::RangeInclusive<u64>) {
     let heart = Arc::new(Heart::new());
-    let app = application(node.engine(), config, heart);
+    let app = application(node.engine(), config, heart).expect("an application");
     if *heights.start() == 1 {
         assert_eq!((app.info().height, app.info().app_hash.len()), (Height(0), 0));
         app.init_chain(Chain::new().genesis).expect("a good genesis");

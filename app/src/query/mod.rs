@@ -7,6 +7,7 @@
 //! | `modules/*/query.rs` | the handlers: `fn(&Context, Request) -> Result<Response, QueryError>` |
 //! | [`own`], [`tx`] | handlers that belong to no module: rounds, roots, simulation |
 //! | [`store`] | `/store/NAME/key` and `/store/NAME/subspace`, with proofs |
+//! | [`gate`], [`grpc`], [`rest`], [`listen`] | the same handlers over gRPC and REST |
 //! | [`page`], [`address`], [`error`] | pages, addresses and refusals as clients know them |
 //!
 //! Invariants: every answer names its height; an answer has at most `rows_max` rows and
@@ -15,13 +16,19 @@
 
 pub mod address;
 pub mod error;
+pub mod gate;
+pub mod grpc;
+pub mod listen;
 pub mod own;
 pub mod page;
 pub mod remote;
+pub mod rest;
 pub mod routes;
 pub mod store;
 pub mod tx;
 
+#[cfg(test)]
+mod served;
 #[cfg(test)]
 mod tests;
 

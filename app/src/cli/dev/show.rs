@@ -27,13 +27,22 @@ pub fn description(chain: &Chain, balances: &[u64]) -> Value {
             "balance": { "denom": DENOMINATION, "amount": balance.to_string() },
         })
     };
-    let node =
-        |node: &DevNode| json!({ "home": node.home, "rpc": rpc(node), "metrics": metrics(node) });
+    let node = |node: &DevNode| {
+        json!({
+            "home": node.home,
+            "rpc": rpc(node),
+            "grpc": grpc(node),
+            "rest": rest(node),
+            "metrics": metrics(node),
+        })
+    };
     let first = &chain.nodes[0];
     json!({
         "chain_id": chain.settings.chain_id,
         "home": chain.home,
         "rpc": rpc(first),
+        "grpc": grpc(first),
+        "rest": rest(first),
         "metrics": metrics(first),
         "accounts": chain.accounts.iter().zip(balances).map(account).collect::<Vec<_>>(),
         "nodes": chain.nodes.iter().map(node).collect::<Vec<_>>(),
@@ -42,6 +51,14 @@ pub fn description(chain: &Chain, balances: &[u64]) -> Value {
 
 fn rpc(node: &DevNode) -> String {
     format!("http://127.0.0.1:{}", node.ports.rpc)
+}
+
+fn grpc(node: &DevNode) -> String {
+    format!("http://127.0.0.1:{}", node.ports.grpc)
+}
+
+fn rest(node: &DevNode) -> String {
+    format!("http://127.0.0.1:{}", node.ports.rest)
 }
 
 fn metrics(node: &DevNode) -> String {
@@ -78,6 +95,8 @@ pub fn banner(chain: &Chain, balances: &[u64]) -> String {
             _ => format!("{what} {index}"),
         };
         places.push(row(&name("RPC"), rpc(node)));
+        places.push(row(&name("REST, API page"), rest(node)));
+        places.push(row(&name("gRPC, gRPC-web"), grpc(node)));
         places.push(row(&name("metrics"), metrics(node)));
     }
     places.push(row("home", chain.home.display().to_string()));
