@@ -18,7 +18,6 @@ pub const BODY_BYTES_MAX: usize = 100_000;
 /// Servers; they end when it is dropped.
 pub struct Served {
     pub chain: Chain,
-    pub gate: Arc<Gate>,
     pub rest: SocketAddr,
     pub grpc: SocketAddr,
     pub runtime: Runtime,
@@ -58,7 +57,7 @@ impl Served {
         let gate = Arc::new(Gate::new(Arc::new(change(queries)), most));
         let runtime = Runtime::new().expect("a runtime");
         let bind = || runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let (own, body_bytes_max) = (gate.clone(), BODY_BYTES_MAX);
+        let (own, body_bytes_max) = (gate, BODY_BYTES_MAX);
         let parts = grpc::Parts { gate: own.clone(), body_bytes_max };
         let routers = [
             rest::router(rest::Parts { gate: own, body_bytes_max }),
@@ -70,7 +69,7 @@ impl Served {
             runtime.spawn(listen::serve(listener, router, 100));
             address
         });
-        Served { chain, gate, rest, grpc, runtime }
+        Served { chain, rest, grpc, runtime }
     }
 
     pub fn get(&self, path: &str) -> Got {
