@@ -12,6 +12,8 @@ use std::time::Instant;
 use crate::links::{self, Links};
 use crate::output::{Outcome, Timing};
 use crate::round::{Round, Strategy};
+use crate::share::{contribution, share};
+use crate::tiles::SPAN;
 use crate::weigh::Weigher;
 use crate::{code, threads, Error, Link, Parameters};
 
@@ -169,6 +171,53 @@ impl Graph {
             changed_in_last_sweep: sweeps.changed_in_last,
             timing,
         })
+    }
+
+    /// One sweep from `codes` for some of the particles, with their new codes: which ones, `choice`
+    /// says, any number. What another engine computed is held against it.
+    pub(crate) fn part_of_sweep(
+        &mut self,
+        parameters: &Parameters,
+        codes: &[u32],
+        choice: u64,
+    ) -> Result<Vec<(u32, u32)>, Error> {
+        parameters.check()?;
+        check_codes(parameters.code_bits, codes)?;
+        let built = self.absorb(parameters);
+        if built || (self.round.base, self.round.bits) != (parameters.base(), parameters.code_bits)
+        {
+            self.load(parameters, codes);
+        }
+        let Options { threads, work_per_thread, .. } = self.options;
+        let ranges = self.links.tiles.split(self.particles as usize, threads, work_per_thread);
+        self.weigh(parameters, built, &ranges);
+        self.links.settle(threads);
+        let (links, round) = (&self.links, &self.round);
+        let blocks = links.tiles.targets(codes.len());
+        let Some(block) = choice.checked_rem(blocks.len() as u64) else { return Ok(Vec::new()) };
+        let targets = &blocks[block as usize];
+        let mut sums = vec![parameters.base(); targets.len()];
+        let mut add = |source: usize, target: usize, weight: u32| {
+            let code = codes[links.outer[source] as usize];
+            let share = share(code, round.exponents[source], parameters.code_bits);
+            sums[target] = sums[target].wrapping_add(contribution(weight, share));
+        };
+        for (chunk, pairs) in links.tiles.of(block as usize).enumerate() {
+            let first = chunk * SPAN;
+            let pairs = pairs.iter();
+            pairs.for_each(|pair| {
+                add(first + usize::from(pair.source), pair.target.into(), pair.weight)
+            });
+        }
+        for pair in links.added_into(targets) {
+            add(pair.source as usize, pair.target as usize - targets.start, pair.weight);
+        }
+        let own = |(private, sum): (usize, u64)| {
+            let particle = links.outer[private];
+            let code = codes[particle as usize];
+            (particle, code::towards(code, sum, parameters.code_bits))
+        };
+        Ok(targets.clone().zip(sums).map(own).collect())
     }
 
     fn ranges(&self, offsets: &[u32]) -> Vec<Range<usize>> {

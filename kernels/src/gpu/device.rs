@@ -122,6 +122,15 @@ impl Device {
         }
     }
 
+    /// Takes all memory back.
+    pub fn release_all(&mut self) -> Result<(), DeviceError> {
+        match self {
+            Device::Host(host) => host.release_all(),
+            #[cfg(feature = "cuda")]
+            Device::Cuda(cuda) => cuda.release_all(),
+        }
+    }
+
     fn write(&mut self, address: Address, data: &[u8]) -> Result<(), DeviceError> {
         match self {
             Device::Host(host) => host.write(address, data),

@@ -129,6 +129,11 @@ impl Host {
         Ok(())
     }
 
+    pub fn release_all(&mut self) -> Result<(), DeviceError> {
+        self.memory.clear();
+        Ok(())
+    }
+
     /// The block that has all bytes of a range, and where in it the range begins.
     fn within(&mut self, address: Address, length: usize) -> *mut u8 {
         let (start, block) =

@@ -101,9 +101,10 @@ impl Resident {
         }
     }
 
-    /// The device, for another graph; what it held of this one stays allocated until it ends.
-    pub fn into_device(self) -> Device {
-        self.device
+    /// The device, for another graph.
+    pub fn into_device(mut self) -> Result<Device, DeviceError> {
+        self.device.release_all()?;
+        Ok(self.device)
     }
 
     /// What the device is, for logs.
