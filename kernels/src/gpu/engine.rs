@@ -2,8 +2,8 @@
 //!
 //! Invariant: a round gives the codes of the definition, or of a worker that [`super::verify`] did
 //! not catch. Whatever the worker does (absent, ends, hangs, fails, answers wrongly), the round
-//! goes on at once on the CPU, whose graph takes in everything all the time; there is one report for
-//! each fault. A worker that failed is started again after a pause that doubles each time; one
+//! goes on at once on the CPU, whose graph takes in everything all the time; there is one report
+//! for each fault. A worker that failed is started again after a pause that doubles each time; one
 //! that computed wrongly is not. Starting (with a test against the definition, and the graph's way
 //! to the device) happens beside the rounds.
 //!

@@ -2,9 +2,9 @@
 //!
 //! 1. It must agree with itself: hashes with codes, the sample with the hashes, totals with values.
 //! 2. Where a whole round on the CPU is cheap, all of it is computed again: a proof.
-//! 3. Else one sweep, chosen where the worker cannot guess it, is computed again: whole on graphs of
-//!    middle size, the particles of one block on large ones. That finds a device that computes wrongly
-//!    often, and only by chance one that does so once: detection, no proof.
+//! 3. Else one sweep, chosen where the worker cannot guess it, is computed again: whole on graphs
+//!    of middle size, the particles of one block on large ones. That finds a device that often
+//!    computes wrongly, and only by chance one that does so once: detection, no proof.
 //!
 //! Both ways the CPU engine is asked, which the node keeps anyway.
 

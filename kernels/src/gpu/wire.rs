@@ -1,26 +1,29 @@
 //! What node and worker say to each other, version [`VERSION`].
 //!
 //! **Channels.** The worker is a child process: its standard input is one end of a pair of Unix
-//! sockets, its standard output a file in memory that both share ([`super::Shared`]). Frames go over the
-//! socket, arrays stand in the file. All numbers are little-endian.
+//! sockets, its standard output a file in memory that both share ([`super::Shared`]). Frames go
+//! over the socket, arrays stand in the file. All numbers are little-endian.
 //!
 //! **Frames.** Twelve bytes, `"CYGP"`, version (2), kind (2), length of the body (4), at most
 //! [`BODY_MAX`]; then the body. The node asks, the worker answers each request once, in order.
 //!
-//! | request | kind | body | array in the file, at 0 | answered with |
+//! | request | kind | body (bytes of each) | array in the file, at 0 | answered with |
 //! |---|---|---|---|---|
 //! | hello | 1 | | | ready |
 //! | clear | 2 | | | done; the graph is empty again |
 //! | grow | 3 | particles (4) | | done |
 //! | links | 4 | count (4) | count × neuron, from, to (4 each) | done |
 //! | stakes | 5 | count (4) | count × neuron, low, high half of the stake (4 each) | done |
-//! | run | 6 | damping (8), source stake (8), code bits, sweeps, base shift, 1 if the codes are given, sample (4 each) | starting codes (4 each), if given | answer |
+//! | run | 6 | numbers of a run | starting codes (4 each), if given | answer |
 //!
-//! | reply | kind | body |
+//! Numbers of a run: damping, source stake (8 each); code bits, sweeps, base shift, 1 if the codes
+//! are given and 0 if those of the last answer hold, sample (4 each).
+//!
+//! | reply | kind | body (bytes of each) |
 //! |---|---|---|
 //! | ready | 129 | the device's name, UTF-8 |
 //! | done | 130 | |
-//! | answer | 131 | particles, sweeps (4 each), changed in the last sweep, total of values (8 each) |
+//! | answer | 131 | particles, sweeps (4), codes changed last, total of values (8) |
 //! | failed | 132 | why, UTF-8; the worker ends |
 //!
 //! After an answer the file holds, as [`Layout`] says: the codes, the hashes of the codes at the
