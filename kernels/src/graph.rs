@@ -77,6 +77,11 @@ impl Graph {
         }
     }
 
+    /// Works on at most `threads` threads from now on.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.options.threads = threads.max(1);
+    }
+
     /// Particles, from 0.
     pub fn particles(&self) -> u32 {
         self.particles
