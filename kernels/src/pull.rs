@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::links::Links;
+use crate::push::Changes;
 use crate::share::{contribution, share, towards};
 use crate::tiles::{Pair, SPAN};
 use crate::{memory, threads};
@@ -24,7 +25,7 @@ pub struct Pull<'a> {
     pub exponents: &'a [u8],
     pub base: u64,
     pub bits: u32,
-    /// Out-links of changed particles from which a list of them is of no use.
+    /// Work of changed particles from which a list of them is of no use.
     pub limit: usize,
     pub abort: &'a AtomicBool,
 }
@@ -44,8 +45,8 @@ pub struct Columns<'a> {
 pub struct Changed {
     /// Number of codes.
     pub codes: u64,
-    /// Their particles, unless their out-links together passed the limit.
-    pub list: Option<Vec<u32>>,
+    /// Their particles, unless their work together passed the limit.
+    pub list: Option<Changes>,
 }
 
 impl Pull<'_> {
@@ -57,7 +58,7 @@ impl Pull<'_> {
         let sums = threads::parts(columns.sums, &blocks);
         let next = threads::parts(&mut columns.next[..self.links.particles()], &blocks);
         let tasks = codes.into_iter().zip(sums.into_iter().zip(next)).enumerate();
-        // Out-links of the changed particles so far.
+        // Of the changed particles so far.
         let work = AtomicUsize::new(0);
         let parts = threads::queue(tasks.collect(), scratch, |scratch, (block, columns)| {
             let (codes, (sums, next)) = columns;
@@ -71,9 +72,10 @@ impl Pull<'_> {
         for part in parts {
             let part = part?;
             all.codes += part.codes;
-            list.extend(part.list.unwrap_or_default());
+            list.extend(part.list.unwrap_or_default().list);
         }
-        all.list = (work.into_inner() < self.limit).then_some(list);
+        let work = work.into_inner();
+        all.list = (work < self.limit).then_some(Changes { list, work });
         Some(all)
     }
 
@@ -188,7 +190,7 @@ impl Pull<'_> {
         }
         assert!(seen >> 63 == 0, "all ranks together are below 2^63");
         work.fetch_add(degrees, Ordering::Relaxed);
-        Changed { codes: changed, list: Some(list) }
+        Changed { codes: changed, list: Some(Changes { list, work: degrees }) }
     }
 }
 
@@ -220,11 +222,13 @@ impl Strip {
     /// Moves the codes towards `sums`; gives how many moved.
     #[inline(always)]
     fn step(&mut self, sums: &[u64; STRIP], bits: u32) -> u32 {
-        for row in 0..STRIP {
-            self.after[row] = towards(self.before[row], sums[row], bits);
+        for ((after, &before), &x) in self.after.iter_mut().zip(&self.before).zip(sums) {
+            *after = towards(before, x, bits);
         }
-        for row in 0..STRIP {
-            self.shares[row] = share(self.after[row], self.exponents[row], bits);
+        for ((given, &code), &exponent) in
+            self.shares.iter_mut().zip(&self.after).zip(&self.exponents)
+        {
+            *given = share(code, exponent, bits);
         }
         let pairs = self.before[..self.rows].iter().zip(&self.after[..self.rows]);
         pairs.fold(0, |moves, (before, after)| moves.wrapping_add(u32::from(before != after)))
