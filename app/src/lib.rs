@@ -20,7 +20,7 @@
 //! | [`store`] | trees and logs in memory, journal and checkpoints on disk, proofs |
 //! | [`rank`] | the round: calendar, frozen inputs, worker |
 //! | [`search`] | answers by rank; derived, can be rebuilt |
-//! | [`query`] | path → function, for ABCI queries |
+//! | [`query`] | path → function; over ABCI, gRPC and REST |
 //! | [`node`] | puts the parts together, supervises CometBFT, health and metrics |
 //! | [`client`] | keys, signing, sending, waiting: what the command line uses |
 //! | [`cli`] | the commands of `cyberd` |

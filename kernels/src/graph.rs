@@ -77,11 +77,6 @@ impl Graph {
         }
     }
 
-    /// Works on at most `threads` threads from now on.
-    pub fn set_threads(&mut self, threads: usize) {
-        self.options.threads = threads.max(1);
-    }
-
     /// Particles, from 0.
     pub fn particles(&self) -> u32 {
         self.particles
@@ -289,10 +284,10 @@ impl Graph {
         if sources.is_empty() {
             return;
         }
-        let work = self.links.work(&sources);
+        let work: usize = sources.iter().map(|&source| self.links.degree(source)).sum();
         let few = work <= self.links.len() / 4 && self.options.strategy != Strategy::Full;
         if self.round.is_exact() && (few || self.options.strategy == Strategy::Delta) {
-            self.round.withdraw(&self.links, sources.clone(), ranges.len());
+            self.round.withdraw(&self.links, &sources, ranges);
         } else {
             self.round.forget();
         }

@@ -38,7 +38,8 @@ pub struct Init {
     /// Name of the node among its peers
     #[arg(long, value_name = "NAME", default_value = "cyberd")]
     moniker: String,
-    /// Ports N to N + 5 [default: 26657, 26656, 26660, 9090, 1317, 26661]
+    /// Ports N to N + 5 for RPC, p2p, CometBFT metrics, gRPC, REST, health and metrics [default:
+    /// 26657, 26656, 26660, 9090, 1317, 26661]
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
     /// Pause between blocks
@@ -83,6 +84,8 @@ pub fn run(context: &Context, init: &Init) -> Result<Answer, Failure> {
         row("chain", chain_id),
         row("home", &home.display().to_string()),
         row("RPC", &format!("http://127.0.0.1:{}", ports.rpc)),
+        row("REST", &format!("http://127.0.0.1:{}", ports.rest)),
+        row("gRPC", &format!("http://127.0.0.1:{}", ports.grpc)),
         row("peers reach it at", &peer),
     ]);
     let json = json!({ "chain_id": chain_id, "home": home, "rpc_port": ports.rpc, "peer": peer });

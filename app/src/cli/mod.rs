@@ -1,5 +1,6 @@
 //! The commands of `cyberd`, one file per group: parse, call, print. No rules live here.
 
+mod chain_info;
 mod cid;
 pub mod context;
 mod deliver;
@@ -67,6 +68,7 @@ enum Command {
     #[command(after_help = "Example:\n  cyberd status --output json")]
     Status,
     Roots(status::Roots),
+    ChainInfo(chain_info::Ask),
     Export(export::Export),
     /// Show the version of this program
     #[command(after_help = "Example:\n  cyberd version --output json")]
@@ -116,6 +118,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Keys(keys) => keys::run(context, keys),
         Command::Status => status::status(context),
         Command::Roots(roots) => status::roots(context, &roots),
+        Command::ChainInfo(ask) => chain_info::run(context, &ask),
         Command::Export(export) => export::run(context, &export),
         Command::Version => Ok(version::version()),
         Command::Completions(completions) => Ok(version::completions(&completions, Cli::command())),

@@ -21,13 +21,24 @@ pub struct Start {
     /// Where CometBFT finds the application: unix:///PATH or tcp://127.0.0.1:PORT
     #[arg(long, value_name = "ADDRESS")]
     abci_listen: Option<String>,
+    /// Where gRPC and gRPC-web are served; empty: nowhere [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDRESS")]
+    grpc_listen: Option<String>,
+    /// Where REST is served, with the API's page; empty: nowhere [default: 127.0.0.1:1317]
+    #[arg(long, value_name = "ADDRESS")]
+    rest_listen: Option<String>,
 }
 
 /// Runs until a signal ends it.
 pub fn run(context: &Context, start: &Start) -> Result<Answer, Failure> {
     let home = nodes::absolute(&context.home)?;
+    let flags = [
+        ("abci.listen", &start.abci_listen),
+        ("api.grpc_listen", &start.grpc_listen),
+        ("api.rest_listen", &start.rest_listen),
+    ];
     let flags: Vec<(&str, String)> =
-        start.abci_listen.iter().map(|address| ("abci.listen", address.clone())).collect();
+        flags.into_iter().filter_map(|(key, flag)| Some((key, flag.clone()?))).collect();
     let config = Config::load(&home, &flags, std::env::vars());
     let config = config.map_err(|error| Failure::local(error.to_string()))?;
     node::run(&config).map_err(|fault| Failure::local(fault.to_string()))?;

@@ -54,6 +54,7 @@ pub fn gate(queries: Arc<Queries>, config: &Config) -> Result<Arc<Gate>, Fault> 
         places: config.query.threads,
         waiting_max: config.api.waiting_max,
         time_limit: config.query.time_limit,
+        watchers_max: config.api.watchers_max,
     };
     Ok(Arc::new(Gate::new(queries, limits).asking(remote)))
 }
@@ -83,7 +84,13 @@ impl Api {
             tracing::info!(%address, "gRPC and gRPC-web are served");
         }
         if let Some((listener, address)) = rest {
-            let router = rest::router(rest::Parts { gate, body_bytes_max }).layer(cors);
+            let parts = rest::Parts {
+                gate,
+                body_bytes_max,
+                rpc: config.cometbft_rpc.clone(),
+                minimum_gas_prices: config.minimum_gas_prices.clone(),
+            };
+            let router = rest::router(parts).layer(cors);
             serve(&runtime, listener, api.connections_max, move || Ok(router));
             tracing::info!(%address, "REST is served");
         }

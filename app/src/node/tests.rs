@@ -159,3 +159,58 @@ fn a_taken_port_or_home_is_a_fault_that_names_it() {
     assert!(text.contains(&home.path().display().to_string()), "{text}");
     node.stop();
 }
+
+/// Head and body of an answer to a request with headers and a body.
+fn ask(at: SocketAddr, head: &str, body: &[u8]) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(at).expect("it listens");
+    let length = body.len();
+    write!(stream, "{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n")
+        .expect("it reads");
+    stream.write_all(body).expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    (head, answer[end + 4..].to_vec())
+}
+
+#[test]
+fn pages_of_other_origins_ask_over_rest_and_grpc_web() {
+    let home = tempfile::tempdir().expect("a directory");
+    let config = config(home.path(), rpc(Arc::new(AtomicU8::new(DONE))));
+    let node = Node::start(&config).expect("it starts");
+    advance(&config, &node, 1..=3);
+    let rest = node.api().rest_address().expect("it is served");
+    let grpc = node.api().grpc_address().expect("it is served");
+    let origin = "origin: https://cyb.ai\r\n";
+
+    let head = format!(
+        "OPTIONS /cosmos/tx/v1beta1/txs HTTP/1.1\r\n{origin}access-control-request-method: POST\r\n\
+         access-control-request-headers: content-type,x-cosmos-block-height"
+    );
+    let (answer, _) = ask(rest, &head, b"");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for expected in [
+        "access-control-allow-origin: *",
+        "access-control-allow-methods: GET,POST",
+        "access-control-allow-headers: content-type,x-cosmos-block-height",
+    ] {
+        assert!(answer.contains(expected), "{expected} in {answer}");
+    }
+    let head = format!("GET /cyber/graph/v1beta1/graph_stats HTTP/1.1\r\n{origin}x: y");
+    let (answer, body) = ask(rest, &head, b"");
+    let exposed = "access-control-expose-headers: grpc-status,grpc-message,";
+    assert!(answer.contains(exposed) && answer.contains("x-cosmos-block-height: 3"), "{answer}");
+    assert_eq!(body, br#"{"cyberlinks":"0","particles":"0"}"#);
+
+    let head = format!(
+        "POST /cyber.graph.v1beta1.Query/GraphStats HTTP/1.1\r\n{origin}\
+         content-type: application/grpc-web+proto"
+    );
+    let (answer, body) = ask(grpc, &head, &[0; 5]);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(exposed), "{answer}");
+    assert!(answer.contains("x-cosmos-block-height: 3"), "{answer}");
+    let text = String::from_utf8_lossy(&body);
+    assert!(text.contains("grpc-status:0"), "{text}");
+    node.stop();
+}

@@ -5,6 +5,9 @@
 //! and at most `places` of them at a time; a question whose asker is gone is not begun; a panic in
 //! a handler becomes an answer. Deliberately absent: what an answer looks like (`grpc`, `rest`).
 
+#[cfg(test)]
+mod tests;
+
 use super::remote::Remote;
 use super::{routes, Queries, QueryError};
 use crate::error::Refusal;
@@ -26,9 +29,6 @@ const LARGE_KIB: usize = 65_536;
 /// What asks the state through the services that ask CometBFT.
 const ABCI_QUERY: &str = "/cosmos.base.tendermint.v1beta1.Service/ABCIQuery";
 
-/// The answer that gets the times of blocks, which the state does not know.
-const LINKS_OF: &str = "/cyberd.v1.Query/LinksOf";
-
 /// How much may be asked for at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateLimits {
@@ -38,6 +38,8 @@ pub struct GateLimits {
     pub waiting_max: usize,
     /// How long a query waits for a place, and how long one may take.
     pub time_limit: Duration,
+    /// Streams of links and rounds.
+    pub watchers_max: usize,
 }
 
 /// Why there is no answer: a gRPC status, and the height of the state that was asked if one was.
@@ -81,6 +83,7 @@ pub struct Gate {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     large: Arc<Semaphore>,
+    watchers: Arc<Semaphore>,
     heights: watch::Sender<Height>,
 }
 
@@ -95,6 +98,7 @@ impl Gate {
             places: Arc::new(Semaphore::new(limits.places)),
             waiting: AtomicUsize::new(0),
             large: Arc::new(Semaphore::new(LARGE_KIB)),
+            watchers: Arc::new(Semaphore::new(limits.watchers_max)),
             heights: watch::Sender::new(latest),
         }
     }
@@ -114,6 +118,23 @@ impl Gate {
         self.heights.subscribe()
     }
 
+    /// A place among the watchers.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn watcher(&self) -> Result<OwnedSemaphorePermit, Denial> {
+        self.watchers.clone().try_acquire_owned().map_err(|_| {
+            let most = self.limits.watchers_max;
+            let text = format!("{most} watch already: try again later");
+            Denial::new(Code::ResourceExhausted, text)
+        })
+    }
+
+    /// What answers.
+    pub fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
     /// The latest state.
     pub fn latest(&self) -> Arc<Snapshot> {
         self.queries.reader.latest()
@@ -122,13 +143,7 @@ impl Gate {
     /// Answers a query by its path, `/package.Service/Method`.
     pub async fn call(self: &Arc<Gate>, path: &str, data: Bytes, at: i64) -> Result<Reply, Denial> {
         if let Some(route) = routes::find(path) {
-            let reply = self.run(move |gate| gate.answer(route, &data, at)).await?;
-            return match &self.remote {
-                Some(remote) if path == LINKS_OF => {
-                    Ok(Reply { value: remote.with_times(reply.value).await, ..reply })
-                }
-                _ => Ok(reply),
-            };
+            return self.run(move |gate| gate.answer(route, &data, at)).await;
         }
         let Some(remote) = self.remote.clone() else { return Err(Denial::unknown(path)) };
         let height = self.latest().height();

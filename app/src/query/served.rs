@@ -18,6 +18,7 @@ pub const BODY_BYTES_MAX: usize = 100_000;
 /// Servers; they end when it is dropped.
 pub struct Served {
     pub chain: Chain,
+    pub gate: Arc<Gate>,
     pub rest: SocketAddr,
     pub grpc: SocketAddr,
     pub runtime: Runtime,
@@ -46,25 +47,27 @@ impl Got {
 impl Served {
     /// Over the chain of [`World`].
     pub fn new() -> Served {
-        let most = GateLimits { places: 4, waiting_max: 64, time_limit: limits().time_limit };
+        let time_limit = limits().time_limit;
+        let most = GateLimits { places: 4, waiting_max: 64, time_limit, watchers_max: 4 };
         Served::with(most, |queries| queries)
     }
 
     pub fn with(most: GateLimits, change: impl FnOnce(Queries) -> Queries) -> Served {
-        Served::over(World::new().chain, most, change)
-    }
-
-    /// Over a chain of a test's own.
-    pub fn over(chain: Chain, most: GateLimits, change: impl FnOnce(Queries) -> Queries) -> Served {
+        let World { chain, .. } = World::new();
         let reader = chain.engine().reader().clone();
         let queries = Queries::new(reader, Arc::new(Index::new()), limits());
         let gate = Arc::new(Gate::new(Arc::new(change(queries)), most));
         let runtime = Runtime::new().expect("a runtime");
         let bind = || runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let (own, body_bytes_max) = (gate, BODY_BYTES_MAX);
+        let (own, body_bytes_max) = (gate.clone(), BODY_BYTES_MAX);
         let parts = grpc::Parts { gate: own.clone(), body_bytes_max };
         let routers = [
-            rest::router(rest::Parts { gate: own, body_bytes_max }),
+            rest::router(rest::Parts {
+                gate: own,
+                body_bytes_max,
+                rpc: "http://127.0.0.1:26657".into(),
+                minimum_gas_prices: Vec::new(),
+            }),
             grpc::router(parts).expect("descriptors that fit together"),
         ];
         let [rest, grpc] = routers.map(|router| {
@@ -73,7 +76,7 @@ impl Served {
             runtime.spawn(listen::serve(listener, router, 100));
             address
         });
-        Served { chain, rest, grpc, runtime }
+        Served { chain, gate, rest, grpc, runtime }
     }
 
     pub fn get(&self, path: &str) -> Got {
@@ -87,7 +90,10 @@ impl Served {
 
     /// One request on a connection of its own.
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Got {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            head.push_str("host: x\r\n");
+        }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

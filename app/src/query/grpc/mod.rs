@@ -6,11 +6,14 @@
 //! UNIMPLEMENTED though reflection lists it; a message longer than the limit is
 //! RESOURCE_EXHAUSTED before it is read. Deliberately absent: generated servers, TLS.
 
+#![allow(clippy::result_large_err, reason = "the size of tonic's own error")]
+
 mod codec;
 #[cfg(test)]
 mod tests;
 
 use super::gate::{parse_height, Denial, Gate, Reply, HEIGHT_HEADER};
+use super::watch;
 use crate::error::Fault;
 use axum::body::Body;
 use axum::extract::State;
@@ -18,7 +21,10 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use axum::Router;
 use bytes::Bytes;
 use codec::Raw;
+use cyber_proto::cyberd::v1::WatchRequest;
+use futures::StreamExt;
 use http_body_util::BodyExt;
+use prost::Message;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,7 +32,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::server::{Grpc, UnaryService};
+use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic::Status;
 use tonic_web::GrpcWebLayer;
 
@@ -70,6 +76,10 @@ async fn answer(State(parts): State<Parts>, request: Request<Body>) -> Response<
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(parts.body_bytes_max)
         .max_encoding_message_size(usize::MAX);
+    if &*path == watch::PATH {
+        let service = Events(parts.gate);
+        return grpc.server_streaming(service, request).await.map(Body::new);
+    }
     let limit = deadline(request.headers());
     let call = Call { gate: parts.gate, path };
     let answer = grpc.unary(call, request);
@@ -148,6 +158,31 @@ impl UnaryService<Bytes> for Call {
                 response.extensions_mut().insert(Load(Arc::new(load)));
             }
             name_height(response.metadata_mut(), height.0);
+            Ok(response)
+        })
+    }
+}
+
+/// The stream of links and rounds.
+struct Events(Arc<Gate>);
+
+type Stream = Pin<Box<dyn futures::Stream<Item = Result<Vec<u8>, Status>> + Send>>;
+type Started = Pin<Box<dyn Future<Output = Result<tonic::Response<Stream>, Status>> + Send>>;
+
+impl ServerStreamingService<Bytes> for Events {
+    type Response = Vec<u8>;
+    type ResponseStream = Stream;
+    type Future = Started;
+
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Started {
+        let gate = self.0.clone();
+        Box::pin(async move {
+            let request = WatchRequest::decode(request.into_inner())
+                .map_err(|error| Status::invalid_argument(error.to_string()))?;
+            let events = watch::start(&gate, request).await.map_err(status)?;
+            let bytes = events.map(|event| event.map(|it| it.encode_to_vec()).map_err(status));
+            let mut response = tonic::Response::new(Box::pin(bytes) as Stream);
+            response.disable_compression();
             Ok(response)
         })
     }

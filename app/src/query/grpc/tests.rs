@@ -128,3 +128,25 @@ fn reflection_lists_every_service_and_health_says_serving() {
         );
     });
 }
+
+#[test]
+fn links_and_rounds_come_as_a_stream() {
+    use cyber_proto::cyberd::v1::{watch_event::Event, WatchEvent, WatchRequest};
+    let served = Served::new();
+    let mut grpc = tonic::client::Grpc::new(channel(&served));
+    let request = WatchRequest { from_height: 1, ..WatchRequest::default() }.encode_to_vec();
+    let kinds: Vec<bool> = served.runtime.block_on(async {
+        grpc.ready().await.expect("it serves");
+        let path = http::uri::PathAndQuery::from_static(crate::query::watch::PATH);
+        let stream = grpc.server_streaming(Request::new(request), path, Raw).await;
+        let mut stream = stream.expect("a stream").into_inner();
+        let mut kinds = Vec::new();
+        for _ in 0..6 {
+            let bytes = stream.message().await.expect("no error").expect("more to come");
+            let event = WatchEvent::decode(bytes).expect("an event");
+            kinds.push(matches!(event.event, Some(Event::Link(_))));
+        }
+        kinds
+    });
+    assert_eq!(kinds, [true, true, true, true, true, false]);
+}

@@ -8,14 +8,20 @@
 //! | [`paths`] | which method a path calls |
 //! | [`read`] | parameters and JSON to the bytes of a request |
 //! | [`write`] | the bytes of an answer to JSON |
+//! | `site`, [`openapi`], [`chain_info`] | index, description, page, what wallets ask |
+//! | `events` | links and rounds as server-sent events |
 //! | [`wire`] | bytes of messages, without descriptors |
 //!
 //! Invariants: nothing is written route by route; what a gateway answers with status and text,
 //! this answers with the same; an unknown path is 501. Deliberately absent: TLS, authentication.
 
+pub mod chain_info;
+mod events;
+pub mod openapi;
 pub mod paths;
 pub mod read;
 pub mod shape;
+mod site;
 #[cfg(test)]
 mod tests;
 pub mod wire;
@@ -23,6 +29,7 @@ pub mod write;
 
 use super::gate::{parse_height, Denial, Gate, Reply, HEIGHT_HEADER};
 use super::routes;
+use crate::config::GasPrice;
 use crate::types::Height;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -40,6 +47,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tonic::Code;
+use tower_http::compression::CompressionLayer;
+use tower_http::CompressionLevel;
 
 /// A body has to come whole within this time.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
@@ -54,6 +63,17 @@ pub struct Parts {
     pub gate: Arc<Gate>,
     /// The longest body that is read, in bytes.
     pub body_bytes_max: usize,
+    /// `http://HOST:PORT` of CometBFT's RPC, for wallets.
+    pub rpc: String,
+    pub minimum_gas_prices: Vec<GasPrice>,
+}
+
+impl Parts {
+    /// The least price of gas in a denomination, a decimal.
+    fn gas_price(&self, denom: &str) -> String {
+        let price = self.minimum_gas_prices.iter().find(|price| price.denom == denom);
+        price.map_or_else(|| "0".to_owned(), |price| price.amount.to_string())
+    }
 }
 
 /// The server behind its routes.
@@ -61,6 +81,8 @@ struct Rest {
     parts: Parts,
     /// Made when the first request comes.
     tables: OnceCell<Arc<Tables>>,
+    /// The API's description, made when somebody asks for it.
+    document: OnceCell<Bytes>,
 }
 
 /// What the descriptors say.
@@ -88,8 +110,10 @@ impl Default for Tables {
 
 /// The server, as routes over HTTP/1 and HTTP/2.
 pub fn router(parts: Parts) -> Router {
-    let rest = Arc::new(Rest { parts, tables: OnceCell::new() });
-    Router::new().fallback(answer).with_state(rest)
+    let rest = Arc::new(Rest { parts, tables: OnceCell::new(), document: OnceCell::new() });
+    // Streams of events are not among what it compresses.
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
+    site::routes().fallback(answer).with_state(rest).layer(compression)
 }
 
 impl Rest {
@@ -133,20 +157,26 @@ async fn ask(
     let found = tables.paths.find(verb, uri.path());
     let (endpoint, variables) =
         match found.map_err(|text| Refused::of(Code::InvalidArgument, text))? {
-            Found::Endpoint(endpoint, variables) => (endpoint.clone(), variables),
+            Found::Endpoint(endpoint, variables) => (endpoint, variables),
             Found::OtherVerb => return Err(Refused::of(Code::Unimplemented, "Method Not Allowed")),
             Found::Nothing => return Err(Refused::of(Code::Unimplemented, "Not Implemented")),
         };
-    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let parameters = Query::<Vec<(String, String)>>::try_from_uri(&uri)
         .map_err(|error| Refused::of(Code::InvalidArgument, error.to_string()))?;
     let at = request.headers().get(OWN_HEIGHT).or_else(|| request.headers().get(GATEWAY_HEIGHT));
     let at = parse_height(at.map(HeaderValue::as_bytes))?;
+    let last = request.headers().get("last-event-id").cloned();
     let body = match endpoint.has_body {
         true => body(request, rest.parts.body_bytes_max).await?,
         false => Bytes::new(),
     };
     let asked = Asked { variables, parameters: parameters.0, body, at };
+    if endpoint.is_stream {
+        let request = read_request(tables, &endpoint, &asked)?;
+        return Ok(
+            events::response(&rest.parts.gate, tables.clone(), &request, last.as_ref()).await?
+        );
+    }
     let (json, height) = call(&rest.parts.gate, tables, endpoint, asked).await?;
     let load = rest.parts.gate.load(json.len())?;
     let body = Body::from(json);
@@ -169,7 +199,7 @@ async fn ask(
 async fn call(
     gate: &Arc<Gate>,
     tables: &Arc<Tables>,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     asked: Asked,
 ) -> Result<(Vec<u8>, Height), Denial> {
     let own = tables.clone();

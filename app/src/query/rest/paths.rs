@@ -6,6 +6,7 @@
 use super::shape::Shapes;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The way of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,10 +34,17 @@ pub struct Endpoint {
     variables: Vec<String>,
 }
 
+impl Endpoint {
+    /// The names of the variables in the path.
+    pub fn variables(&self) -> &[String] {
+        &self.variables
+    }
+}
+
 /// Endpoints by path.
 #[derive(Debug, Default)]
 pub struct Paths {
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<Arc<Endpoint>>,
     root: Node,
 }
 
@@ -51,9 +59,9 @@ struct Node {
 
 /// What a path leads to.
 #[derive(Debug)]
-pub enum Found<'a> {
+pub enum Found {
     /// An endpoint with its variables.
-    Endpoint(&'a Endpoint, Vec<(&'a str, String)>),
+    Endpoint(Arc<Endpoint>, Vec<(String, String)>),
     /// The path is known, asked in another way.
     OtherVerb,
     Nothing,
@@ -76,7 +84,7 @@ impl Paths {
     }
 
     /// All of them, in the order of the descriptors.
-    pub fn endpoints(&self) -> &[Endpoint] {
+    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
         &self.endpoints
     }
 
@@ -111,21 +119,21 @@ impl Paths {
             if let Some(name) = variable.strip_suffix("=**") {
                 endpoint.variables.push(name.to_owned());
                 node.rest.insert(endpoint.verb, place);
-                self.endpoints.push(endpoint);
+                self.endpoints.push(Arc::new(endpoint));
                 return;
             }
             endpoint.variables.push(variable.to_owned());
             node = node.variable.get_or_insert_default();
         }
         node.ends.insert(endpoint.verb, place);
-        self.endpoints.push(endpoint);
+        self.endpoints.push(Arc::new(endpoint));
     }
 
     /// What a path, percent signs and all, leads to.
     ///
     /// # Errors
     /// When what the percent signs say is no text.
-    pub fn find(&self, verb: Verb, path: &str) -> Result<Found<'_>, String> {
+    pub fn find(&self, verb: Verb, path: &str) -> Result<Found, String> {
         let segments: Vec<&str> =
             path.trim_start_matches('/').trim_end_matches('/').split('/').collect();
         let mut values = Vec::new();
@@ -136,9 +144,9 @@ impl Paths {
         let endpoint = &self.endpoints[*place];
         let mut variables = Vec::new();
         for (name, value) in endpoint.variables.iter().zip(values) {
-            variables.push((name.as_str(), decoded(&value)?));
+            variables.push((name.clone(), decoded(&value)?));
         }
-        Ok(Found::Endpoint(endpoint, variables))
+        Ok(Found::Endpoint(endpoint.clone(), variables))
     }
 }
 

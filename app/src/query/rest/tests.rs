@@ -60,7 +60,7 @@ fn mistakes_have_the_status_and_text_of_gateways() {
     let unknown = crate::testkit::wallet::Wallet::new("nobody", "bostrom", "x").bech32();
     let cases = [
         ("/ibc/apps/transfer/v1/params", 501, 12, "Not Implemented"),
-        ("/", 501, 12, "Not Implemented"),
+        ("/nothing", 501, 12, "Not Implemented"),
         ("/cosmos/tx/v1beta1/simulate", 501, 12, "Method Not Allowed"),
         ("/cosmos/bank/v1beta1/spendable_balances/test", 400, 3, "decoding bech32 failed"),
         ("/cosmos/auth/v1beta1/accounts/xyz", 500, 2, "invalid bech32 string length 3"),
@@ -146,6 +146,42 @@ fn a_request_half_sent_is_given_up() {
     assert_eq!((got.status, &got.json()["code"]), (408, &json!(4)));
     // The others are answered meanwhile and after it.
     assert_eq!(served.get("/cosmos/bank/v1beta1/params").status, 200);
+}
+
+#[test]
+fn the_site_describes_every_path_and_asks_for_nothing_elsewhere() {
+    let served = Served::new();
+    let index = served.get("/").json();
+    assert_eq!(index["chain_id"], "cyberd-test", "{index}");
+    let document = served.get("/openapi.json").json();
+    let paths = document["paths"].as_object().expect("an object");
+    assert!(paths.len() > 50);
+    let search = &paths["/cyber/rank/v1beta1/rank/search/{particle}"]["get"];
+    let names: Vec<&Value> = search["parameters"].as_array().expect("a list").iter().collect();
+    let names: Vec<&str> = names.iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["particle", "pagination.page", "pagination.per_page"]);
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for part in text.split("#/components/schemas/").skip(1) {
+        let name = part.split('"').next().expect("a name");
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    }
+    let html = [("accept", "text/html,*/*")];
+    let page = served.ask("GET", "/", &html, b"");
+    assert!(page.header("content-security-policy").is_some_and(|it| it.contains("'self'")));
+    for file in ["/api", "/api/page.js", "/api/page.css"] {
+        let got = served.get(file);
+        let text = String::from_utf8(got.body).expect("text");
+        assert_eq!(got.status, 200, "{file}");
+        assert!(!text.contains("https://") && !text.contains("http://"), "{file}");
+    }
+    let info = served.ask("GET", "/chain-info", &[("host", "node.example:1317")], b"").json();
+    assert_eq!(
+        (&info["rest"], &info["rpc"]),
+        (&json!("http://node.example:1317"), &json!("http://node.example:26657"))
+    );
+    assert_eq!(info["feeCurrencies"][0]["gasPriceStep"]["low"], 0);
+    assert_eq!(info["bech32Config"]["bech32PrefixConsPub"], "bostromvalconspub");
 }
 
 /// What a message looks like in JSON.
