@@ -183,7 +183,7 @@ fn rounds(folder: &Path, links: u64) {
     println!("Opened in {:.2} s. Milliseconds:\n", opened.as_secs_f64());
     println!("| round | new links | {} | first to last |", PHASES.join(" | "));
     println!("|---|---|{}---|", "---|".repeat(PHASES.len()));
-    let cases = [("cold", 0), ("warm", 0), ("warm", 100), ("warm", 100), ("warm", 10_000)];
+    let cases = [("cold", 0_usize), ("warm", 0), ("warm", 100), ("warm", 100), ("warm", 10_000)];
     for (name, new) in cases {
         let before = phase_seconds();
         let reach = |engine: &Engine| {

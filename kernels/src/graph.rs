@@ -77,6 +77,11 @@ impl Graph {
         }
     }
 
+    /// Works on at most `threads` threads from now on.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.options.threads = threads.max(1);
+    }
+
     /// Particles, from 0.
     pub fn particles(&self) -> u32 {
         self.particles
@@ -284,10 +289,10 @@ impl Graph {
         if sources.is_empty() {
             return;
         }
-        let work: usize = sources.iter().map(|&source| self.links.degree(source)).sum();
+        let work = self.links.work(&sources);
         let few = work <= self.links.len() / 4 && self.options.strategy != Strategy::Full;
         if self.round.is_exact() && (few || self.options.strategy == Strategy::Delta) {
-            self.round.withdraw(&self.links, &sources, ranges);
+            self.round.withdraw(&self.links, sources.clone(), ranges.len());
         } else {
             self.round.forget();
         }

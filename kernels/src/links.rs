@@ -96,6 +96,19 @@ impl Links {
         self.out.range(source as usize).len() + self.added.row(source).len()
     }
 
+    /// Links of these sources, and the sources themselves.
+    pub fn work(&self, sources: &[u32]) -> usize {
+        const AHEAD: usize = 16;
+        let mut work = 0;
+        for (number, &source) in sources.iter().enumerate() {
+            if let Some(&later) = sources.get(number + AHEAD) {
+                memory::prefetch(&self.out.offsets, later as usize);
+            }
+            work += self.degree(source) + 1;
+        }
+        work
+    }
+
     /// Sources with a link of one of these neurons, in any order, some of them twice.
     pub fn sources_of(&self, neurons: &[u32], ranges: &[Range<usize>]) -> Vec<u32> {
         let most = neurons.iter().copied().max().unwrap_or(0) as usize;

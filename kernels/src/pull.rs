@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::links::Links;
+use crate::push::Changes;
 use crate::share::{contribution, share, towards};
 use crate::tiles::{Pair, SPAN};
 use crate::{memory, threads};
@@ -14,7 +15,7 @@ use crate::{memory, threads};
 /// out by itself is too little at the ends of pages.
 const PAIRS_AHEAD: usize = 256;
 const PAIRS_PER_LINE: usize = 8;
-/// Rows whose codes are set in one go, without a branch; then the changed ones are listed.
+/// Rows whose codes are set in one go, without a branch; then those that moved are listed.
 const STRIP: usize = 256;
 
 /// What a full sweep reads.
@@ -24,7 +25,7 @@ pub struct Pull<'a> {
     pub exponents: &'a [u8],
     pub base: u64,
     pub bits: u32,
-    /// Out-links of changed particles from which a list of them is of no use.
+    /// Work of changed particles from which a list of them is of no use.
     pub limit: usize,
     pub abort: &'a AtomicBool,
 }
@@ -44,8 +45,8 @@ pub struct Columns<'a> {
 pub struct Changed {
     /// Number of codes.
     pub codes: u64,
-    /// Their particles, unless their out-links together passed the limit.
-    pub list: Option<Vec<u32>>,
+    /// Their particles, unless their work together passed the limit.
+    pub list: Option<Changes>,
 }
 
 impl Pull<'_> {
@@ -57,7 +58,7 @@ impl Pull<'_> {
         let sums = threads::parts(columns.sums, &blocks);
         let next = threads::parts(&mut columns.next[..self.links.particles()], &blocks);
         let tasks = codes.into_iter().zip(sums.into_iter().zip(next)).enumerate();
-        // Out-links of the changed particles so far.
+        // Of the changed particles so far.
         let work = AtomicUsize::new(0);
         let parts = threads::queue(tasks.collect(), scratch, |scratch, (block, columns)| {
             let (codes, (sums, next)) = columns;
@@ -71,9 +72,10 @@ impl Pull<'_> {
         for part in parts {
             let part = part?;
             all.codes += part.codes;
-            list.extend(part.list.unwrap_or_default());
+            list.extend(part.list.unwrap_or_default().list);
         }
-        all.list = (work.into_inner() < self.limit).then_some(list);
+        let work = work.into_inner();
+        all.list = (work < self.limit).then_some(Changes { list, work });
         Some(all)
     }
 
@@ -86,18 +88,30 @@ impl Pull<'_> {
         work: &AtomicUsize,
     ) -> Option<Changed> {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2")
-            && std::arch::is_x86_feature_detected!("bmi1")
-            && std::arch::is_x86_feature_detected!("bmi2")
-            && std::arch::is_x86_feature_detected!("lzcnt")
+        #[allow(unsafe_code, reason = "the same code for newer processors, after asking for them")]
         {
-            // SAFETY: the processor has these instructions, as just asked.
-            #[allow(
-                unsafe_code,
-                reason = "the same code for newer processors: shifts in one step"
-            )]
-            return unsafe { self.block_newer(block, scratch, columns, work) };
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx512f") && has!("avx512cd") && has!("avx512vl") && has!("bmi2") {
+                // SAFETY: the processor has these instructions, as just asked.
+                return unsafe { self.block_newest(block, scratch, columns, work) };
+            }
+            if has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt") {
+                // SAFETY: the same.
+                return unsafe { self.block_newer(block, scratch, columns, work) };
+            }
         }
+        self.block_plain(block, scratch, columns, work)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512cd,avx512vl,bmi1,bmi2,lzcnt")]
+    fn block_newest(
+        &self,
+        block: (usize, usize),
+        scratch: &mut [u64; SPAN],
+        columns: Columns<'_>,
+        work: &AtomicUsize,
+    ) -> Option<Changed> {
         self.block_plain(block, scratch, columns, work)
     }
 
@@ -136,45 +150,39 @@ impl Pull<'_> {
             let sum = &mut scratch[pair.target as usize - first];
             *sum = sum.wrapping_add(contribution(pair.weight, share));
         }
-        Some(self.finish(first, &scratch[..rows], columns, work))
+        Some(self.finish(first, scratch, columns, work))
     }
 
-    /// Sets codes and shares from the sums of the rows from `first` on.
+    /// Sets codes and shares of the rows from `first` on, from their sums in `scratch`.
     #[inline(always)]
     fn finish(
         &self,
         first: usize,
-        totals: &[u64],
+        scratch: &[u64; SPAN],
         Columns { codes, sums, next }: Columns<'_>,
         work: &AtomicUsize,
     ) -> Changed {
-        sums.copy_from_slice(totals);
-        let exponents = &self.exponents[first..first + totals.len()];
+        sums.copy_from_slice(&scratch[..codes.len()]);
+        let exponents = &self.exponents[first..first + codes.len()];
         let mut list = Vec::new();
         let (mut changed, mut seen, mut degrees) = (0, 0, 0);
         let mut listing = work.load(Ordering::Relaxed) < self.limit;
-        for begin in (0..totals.len()).step_by(STRIP) {
-            let strip = begin..(begin + STRIP).min(totals.len());
-            let mut before = [0; STRIP];
-            let before = &mut before[..strip.len()];
-            let codes = &mut codes[strip.clone()];
-            before.copy_from_slice(codes);
-            let cells = codes.iter_mut().zip(&mut next[strip.clone()]);
-            let reads = totals[strip.clone()].iter().zip(&exponents[strip]);
-            let mut moves = 0;
-            for ((code, next), (&x, &exponent)) in cells.zip(reads) {
-                seen |= x;
-                let after = towards(*code, x, self.bits);
-                *next = share(after, exponent, self.bits);
-                moves += u32::from(after != *code);
-                *code = after;
-            }
+        let strips = codes.chunks_mut(STRIP).zip(next.chunks_mut(STRIP));
+        let reads = scratch.chunks_exact(STRIP).zip(exponents.chunks(STRIP));
+        for (number, ((codes, next), (sums, exponents))) in strips.zip(reads).enumerate() {
+            let mut strip = Strip::new(codes, exponents);
+            let sums = sums.try_into().expect("sums of whole strips");
+            let moves = strip.step(sums, self.bits);
+            codes.copy_from_slice(&strip.after[..codes.len()]);
+            next.copy_from_slice(&strip.shares[..codes.len()]);
+            seen |= sums[..codes.len()].iter().fold(0, |seen, x| seen | x);
             changed += u64::from(moves);
             if moves > 0 && listing {
-                for (row, (before, after)) in (first + begin..).zip(before.iter().zip(codes)) {
+                let begin = (first + number * STRIP) as u32;
+                for (row, (before, after)) in (begin..).zip(strip.before.iter().zip(codes)) {
                     if before != after {
-                        list.push(row as u32);
-                        degrees += self.links.degree(row as u32) + 1;
+                        list.push(row);
+                        degrees += self.links.degree(row) + 1;
                     }
                 }
                 listing = degrees < self.limit;
@@ -182,7 +190,48 @@ impl Pull<'_> {
         }
         assert!(seen >> 63 == 0, "all ranks together are below 2^63");
         work.fetch_add(degrees, Ordering::Relaxed);
-        Changed { codes: changed, list: Some(list) }
+        Changed { codes: changed, list: Some(Changes { list, work: degrees }) }
+    }
+}
+
+/// Consecutive rows, in arrays of one length so that several go through one instruction. What is
+/// beyond the last row does not move.
+struct Strip {
+    before: [u32; STRIP],
+    exponents: [u8; STRIP],
+    after: [u32; STRIP],
+    shares: [u32; STRIP],
+    rows: usize,
+}
+
+impl Strip {
+    #[inline(always)]
+    fn new(codes: &[u32], exponents: &[u8]) -> Strip {
+        let mut strip = Strip {
+            before: [0; STRIP],
+            exponents: [0; STRIP],
+            after: [0; STRIP],
+            shares: [0; STRIP],
+            rows: codes.len(),
+        };
+        strip.before[..codes.len()].copy_from_slice(codes);
+        strip.exponents[..codes.len()].copy_from_slice(exponents);
+        strip
+    }
+
+    /// Moves the codes towards `sums`; gives how many moved.
+    #[inline(always)]
+    fn step(&mut self, sums: &[u64; STRIP], bits: u32) -> u32 {
+        for ((after, &before), &x) in self.after.iter_mut().zip(&self.before).zip(sums) {
+            *after = towards(before, x, bits);
+        }
+        for ((given, &code), &exponent) in
+            self.shares.iter_mut().zip(&self.after).zip(&self.exponents)
+        {
+            *given = share(code, exponent, bits);
+        }
+        let pairs = self.before[..self.rows].iter().zip(&self.after[..self.rows]);
+        pairs.fold(0, |moves, (before, after)| moves.wrapping_add(u32::from(before != after)))
     }
 }
 

@@ -2,143 +2,279 @@
 //! particles whose sum moved look at their code.
 //!
 //! Exact: sums are integers, and a code whose sum did not move stays as it is (`towards` is
-//! idempotent). Each thread owns a range of targets and follows all changed sources into it, so no
-//! sum is written by two threads and nothing depends on their order.
+//! idempotent). It goes in two steps, so that nothing is reached at random but what fits into a
+//! thread's own cache: first the changed sources write what they give to whom, into bins of
+//! targets; then each bin adds it up and looks at its codes. Lists of particles ascend throughout.
 
-use std::ops::Range;
-
-use crate::code::towards;
 use crate::links::Links;
-use crate::rows::{end, weight, within};
-use crate::share::contribution;
-use crate::threads;
+use crate::rows::{end, weight};
+use crate::share::{contribution, share, towards};
+use crate::{memory, threads};
 
-/// A source whose share changes.
-#[derive(Clone, Copy, Debug)]
-pub struct Move {
-    pub source: u32,
-    pub old: u32,
-    pub new: u32,
+/// Bins that a graph is cut into, and the fewest and most particles of one, as powers of two. Marks
+/// stand in words of 64.
+const BINS: u32 = 5;
+const LEAST: u32 = 6;
+const MOST: u32 = 16;
+/// Links that a single thread follows faster than others start.
+const WORK_PER_THREAD: usize = 1 << 13;
+/// Sources that a thread takes at a time.
+const SOURCES: usize = 512;
+/// How many sources ahead rows are asked for, and offsets twice as many.
+const ROWS_AHEAD: usize = 8;
+/// How many gifts ahead sums are asked for.
+const GIFTS_AHEAD: usize = 16;
+
+/// Particles, ascending, and their links and themselves, counted.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub list: Vec<u32>,
+    pub work: usize,
 }
 
-/// Rows from this length on are entered by search, not from their first link.
-const LONG_ROW: usize = 32;
-/// Moves that a single thread makes faster than others start.
-const MOVES_PER_THREAD: usize = 256;
+/// What a target gets more, modulo 2^64 in two halves.
+#[derive(Debug, Clone, Copy)]
+struct Gift {
+    target: u32,
+    more: [u32; 2],
+}
 
-/// Sums, codes and marks of all particles.
-pub struct Sums<'a> {
+/// What stays between delta sweeps.
+#[derive(Debug, Default)]
+pub struct Push {
+    particles: usize,
+    /// One bit per particle: its sum moved since its code was looked at.
+    marks: Vec<u64>,
+    /// By bin: whether it has marks.
+    marked: Vec<bool>,
+    /// By thread and bin: empty but for the moment.
+    bins: Vec<Vec<Vec<Gift>>>,
+}
+
+/// What a delta sweep reads and writes.
+pub struct Columns<'a> {
     pub links: &'a Links,
+    pub shares: &'a mut [u32],
     pub sums: &'a mut [u64],
-    /// Which particles are in `moved`.
-    pub marks: &'a mut [u8],
-    /// By thread: particles whose sum moved since their codes were looked at.
-    pub moved: &'a mut [Vec<u32>],
-    pub ranges: &'a [Range<usize>],
+    /// Looked at only in a sweep.
+    pub codes: &'a mut [u32],
+    pub exponents: &'a [u8],
+    pub bits: u32,
 }
 
-/// What one thread works on.
-struct Part<'a> {
-    rows: Range<u32>,
+/// What one thread makes of a bin.
+struct Bin<'a> {
+    first: usize,
     sums: &'a mut [u64],
-    marks: &'a mut [u8],
-    moved: &'a mut Vec<u32>,
+    codes: &'a mut [u32],
+    marks: &'a mut [u64],
 }
 
-impl Sums<'_> {
-    /// Makes the moves; `self.moved` remembers what they reached.
-    pub fn push(&mut self, moves: &[Move]) {
-        let links = self.links;
-        let tasks = self.tasks();
-        let work = |mut part: Part<'_>| part.push(links, moves);
-        if moves.len() < MOVES_PER_THREAD {
-            tasks.into_iter().for_each(work);
-        } else {
-            threads::each(tasks, work);
+impl Push {
+    /// New particles.
+    pub fn grow(&mut self, particles: usize) {
+        memory::extend(&mut self.marks, particles.div_ceil(64), 0);
+        let wider = shift(particles) != shift(self.particles);
+        let any = wider && self.marked.contains(&true);
+        self.marked.resize(particles.div_ceil(1 << shift(particles)), false);
+        if any {
+            self.marked.fill(true);
+        }
+        self.particles = particles;
+    }
+
+    /// Takes all marks away.
+    pub fn forget(&mut self) {
+        if self.marked.contains(&true) {
+            self.marks.fill(0);
+            self.marked.fill(false);
         }
     }
 
-    /// Makes the moves, then sets the codes of all particles reached; gives those that changed.
-    pub fn sweep(&mut self, moves: &[Move], codes: &mut [u32], bits: u32) -> Vec<u32> {
-        let links = self.links;
-        let codes = threads::parts(codes, self.ranges);
-        let tasks: Vec<_> = self.tasks().into_iter().zip(codes).collect();
-        let work = |(mut part, codes): (Part<'_>, &mut [u32])| {
-            part.push(links, moves);
-            part.settle(codes, bits)
-        };
-        let reached: usize = tasks.iter().map(|(part, _)| part.moved.len()).sum();
-        if moves.len() + reached < MOVES_PER_THREAD {
-            tasks.into_iter().flat_map(work).collect()
-        } else {
-            threads::each(tasks, work).concat()
-        }
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let gifts: usize = self.bins.iter().flatten().map(Vec::capacity).sum();
+        self.marks.capacity() * 8 + gifts * size_of::<Gift>()
     }
 
-    fn tasks(&mut self) -> Vec<Part<'_>> {
-        let sums = threads::parts(self.sums, self.ranges);
-        let marks = threads::parts(self.marks, self.ranges);
-        let columns = sums.into_iter().zip(marks).zip(self.moved.iter_mut());
-        self.ranges
-            .iter()
-            .zip(columns)
-            .map(|(rows, ((sums, marks), moved))| Part {
-                rows: rows.start as u32..rows.end as u32,
-                sums,
-                marks,
-                moved,
+    /// Takes back what `sources` gave; remembers whose sums moved.
+    pub fn withdraw(&mut self, columns: Columns<'_>, sources: &Changes, thread_count: usize) {
+        let thread_count = most_threads(sources.work, thread_count);
+        self.scatter(columns.links, columns.shares, sources, |_| 0, thread_count);
+        let mut bins = std::mem::take(&mut self.bins);
+        let tasks = self.tasks(&bins, columns.sums, columns.codes);
+        threads::queue(tasks, &mut vec![(); thread_count], |(), (number, mut bin)| {
+            bins.iter().for_each(|own| bin.collect(&own[number]));
+        });
+        bins.iter_mut().flatten().for_each(Vec::clear);
+        self.bins = bins;
+    }
+
+    /// Gives what changes with the shares of `changes`, then sets the codes of all particles whose
+    /// sums moved; gives those whose code changed.
+    pub fn sweep(
+        &mut self,
+        columns: Columns<'_>,
+        changes: &Changes,
+        thread_count: usize,
+    ) -> Changes {
+        let Columns { links, shares, sums, codes, exponents, bits } = columns;
+        let thread_count = most_threads(changes.work, thread_count);
+        let old = &*codes;
+        let new = |source: u32| share(old[source as usize], exponents[source as usize], bits);
+        self.scatter(links, shares, changes, new, thread_count);
+        let mut bins = std::mem::take(&mut self.bins);
+        let tasks = self.tasks(&bins, sums, codes);
+        let answers =
+            threads::queue(tasks, &mut vec![(); thread_count], |(), (number, mut bin)| {
+                bins.iter().for_each(|own| bin.collect(&own[number]));
+                bin.look(links, bits)
+            });
+        bins.iter_mut().flatten().for_each(Vec::clear);
+        self.bins = bins;
+        self.marked.fill(false);
+        let mut all = Changes::default();
+        for part in answers {
+            all.list.extend(part.list);
+            all.work += part.work;
+        }
+        all
+    }
+
+    /// Sets the shares of `changes` and fills the bins.
+    fn scatter(
+        &mut self,
+        links: &Links,
+        shares: &mut [u32],
+        changes: &Changes,
+        share: impl Fn(u32) -> u32 + Sync,
+        thread_count: usize,
+    ) {
+        self.bins.resize_with(self.bins.len().max(thread_count), Vec::new);
+        for own in &mut self.bins {
+            own.resize_with(self.marked.len(), Vec::new);
+        }
+        let shift = shift(self.particles);
+        let mut tasks = Vec::with_capacity(changes.list.len() / SOURCES + 1);
+        let (mut rest, mut start) = (shares, 0);
+        for sources in changes.list.chunks(SOURCES) {
+            let (first, last) = (sources[0], sources[sources.len() - 1]);
+            let (part, after) = std::mem::take(&mut rest)[(first - start) as usize..]
+                .split_at_mut((last - first + 1) as usize);
+            (rest, start) = (after, last + 1);
+            tasks.push((sources, part));
+        }
+        threads::queue(tasks, &mut self.bins[..thread_count], |bins, (sources, shares)| {
+            scatter(links, sources, shares, &share, |gift: Gift| {
+                bins[(gift.target >> shift) as usize].push(gift);
+            });
+        });
+    }
+
+    /// The bins that have gifts or marks; they will have marks.
+    fn tasks<'a>(
+        &'a mut self,
+        gifts: &[Vec<Vec<Gift>>],
+        sums: &'a mut [u64],
+        codes: &'a mut [u32],
+    ) -> Vec<(usize, Bin<'a>)> {
+        for (bin, marked) in self.marked.iter_mut().enumerate() {
+            *marked |= gifts.iter().any(|own| !own[bin].is_empty());
+        }
+        let width = 1 << shift(self.particles);
+        let columns = sums.chunks_mut(width).zip(codes.chunks_mut(width));
+        let bins = columns.zip(self.marks.chunks_mut(width / 64)).enumerate();
+        bins.filter(|(number, _)| self.marked[*number])
+            .map(|(number, ((sums, codes), marks))| {
+                (number, Bin { first: number * width, sums, codes, marks })
             })
             .collect()
     }
 }
 
-impl Part<'_> {
-    fn push(&mut self, links: &Links, moves: &[Move]) {
-        for change in moves {
-            let row = links.out.row(change.source as usize);
-            let row = match row.len() < LONG_ROW {
-                true => row,
-                false => {
-                    let (from, to) = within(row, &self.rows, |&word| end(word));
-                    &row[from..to]
-                }
-            };
-            for &word in row {
-                self.add(end(word), weight(word), change);
+impl Bin<'_> {
+    /// Adds up and marks what targets get.
+    fn collect(&mut self, gifts: &[Gift]) {
+        for (number, gift) in gifts.iter().enumerate() {
+            if let Some(later) = gifts.get(number + GIFTS_AHEAD) {
+                memory::prefetch(self.sums, later.target as usize - self.first);
+                memory::prefetch(self.codes, later.target as usize - self.first);
             }
-            for link in links.added.row(change.source) {
-                self.add(link.target, link.weight, change);
-            }
+            let row = gift.target as usize - self.first;
+            let more = u64::from(gift.more[0]) | u64::from(gift.more[1]) << 32;
+            self.sums[row] = self.sums[row].wrapping_add(more);
+            self.marks[row / 64] |= 1 << (row % 64);
         }
     }
 
-    #[inline]
-    fn add(&mut self, target: u32, weight: u32, change: &Move) {
-        let row = target.wrapping_sub(self.rows.start) as usize;
-        let Some(sum) = self.sums.get_mut(row) else { return };
-        let (old, new) = (contribution(weight, change.old), contribution(weight, change.new));
-        *sum = sum.wrapping_add(new).wrapping_sub(old);
-        let mark = &mut self.marks[row];
-        if *mark == 0 {
-            *mark = 1;
-            self.moved.push(target);
-        }
-    }
-
-    fn settle(&mut self, codes: &mut [u32], bits: u32) -> Vec<u32> {
-        let mut changed = Vec::new();
+    /// Sets the codes of the marked particles; takes the marks away.
+    fn look(&mut self, links: &Links, bits: u32) -> Changes {
+        let mut changes = Changes::default();
         let mut seen = 0;
-        for target in self.moved.drain(..) {
-            let row = (target - self.rows.start) as usize;
-            self.marks[row] = 0;
-            seen |= self.sums[row];
-            let after = towards(codes[row], self.sums[row], bits);
-            if after != codes[row] {
-                codes[row] = after;
-                changed.push(target);
+        for (begin, word) in (0..).step_by(64).zip(&mut *self.marks) {
+            let mut left = std::mem::take(word);
+            while left != 0 {
+                let row = begin + left.trailing_zeros() as usize;
+                left &= left - 1;
+                seen |= self.sums[row];
+                let after = towards(self.codes[row], self.sums[row], bits);
+                if after != self.codes[row] {
+                    self.codes[row] = after;
+                    changes.list.push((self.first + row) as u32);
+                }
             }
         }
         assert!(seen >> 63 == 0, "all ranks together are below 2^63");
-        changed
+        changes.work = links.work(&changes.list);
+        changes
+    }
+}
+
+/// Threads that are worth their start.
+fn most_threads(work: usize, thread_count: usize) -> usize {
+    thread_count.min(work / WORK_PER_THREAD).max(1)
+}
+
+/// Particles of a bin, as a power of two.
+fn shift(particles: usize) -> u32 {
+    particles.next_power_of_two().ilog2().saturating_sub(BINS).clamp(LEAST, MOST)
+}
+
+/// Sets the shares of `sources`, whose column begins at the first of them, and hands out what
+/// their targets get.
+#[inline]
+fn scatter(
+    links: &Links,
+    sources: &[u32],
+    shares: &mut [u32],
+    share: impl Fn(u32) -> u32,
+    mut put: impl FnMut(Gift),
+) {
+    let out = &links.out;
+    for (number, &source) in sources.iter().enumerate() {
+        if let Some(&later) = sources.get(number + 2 * ROWS_AHEAD) {
+            memory::prefetch(&out.offsets, later as usize);
+        }
+        if let Some(&later) = sources.get(number + ROWS_AHEAD) {
+            memory::prefetch(&out.words, out.offsets[later as usize] as usize);
+            memory::prefetch(&out.words, out.offsets[later as usize] as usize + 8);
+        }
+        let new = share(source);
+        let old = std::mem::replace(&mut shares[(source - sources[0]) as usize], new);
+        if old == new {
+            continue;
+        }
+        let mut give = |target: u32, weight: u32| {
+            let more = contribution(weight, new).wrapping_sub(contribution(weight, old));
+            if more != 0 {
+                put(Gift { target, more: [more as u32, (more >> 32) as u32] });
+            }
+        };
+        for &word in out.row(source as usize) {
+            give(end(word), weight(word));
+        }
+        for link in links.added.row(source) {
+            give(link.target, link.weight);
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::links::Links;
 use crate::memory;
 use crate::pull::{Columns, Pull};
-use crate::push::{Move, Sums};
+use crate::push::{self, Changes, Push};
 use crate::share::share;
 use crate::tiles::SPAN;
 
@@ -29,7 +29,7 @@ pub enum Strategy {
 #[derive(Debug)]
 enum Ahead {
     /// To be computed, for these particles.
-    List(Vec<u32>),
+    List(Changes),
     /// All in `next`.
     Next,
     /// To be computed for all.
@@ -51,9 +51,7 @@ pub struct Round {
     /// By thread: sums of the block it works on.
     scratch: Vec<Vec<u64>>,
     sums: Vec<u64>,
-    marks: Vec<u8>,
-    /// By range of rows: particles with a mark.
-    moved: Vec<Vec<u32>>,
+    push: Push,
     ahead: Ahead,
     exact: bool,
 }
@@ -77,8 +75,7 @@ impl Round {
             next: Vec::new(),
             scratch: Vec::new(),
             sums: Vec::new(),
-            marks: Vec::new(),
-            moved: Vec::new(),
+            push: Push::default(),
             ahead: Ahead::All,
             exact: false,
         }
@@ -93,16 +90,14 @@ impl Round {
         memory::extend(&mut self.shares, whole_chunks, 0);
         memory::extend(&mut self.next, whole_chunks, 0);
         memory::extend(&mut self.sums, particles, self.base);
-        memory::extend(&mut self.marks, particles, 0);
+        self.push.grow(particles);
     }
 
     /// Says that sums or shares no longer fit links, weights, parameters or codes.
     pub fn forget(&mut self) {
         self.exact = false;
         self.ahead = Ahead::All;
-        for moved in &mut self.moved {
-            moved.drain(..).for_each(|row| self.marks[row as usize] = 0);
-        }
+        self.push.forget();
     }
 
     /// Whether sums are at hand.
@@ -112,17 +107,18 @@ impl Round {
 
     /// Takes out what `sources` gave, before their weights change; they give anew in the next
     /// sweep. Only while exact.
-    pub fn withdraw(&mut self, links: &Links, sources: &[u32], ranges: &[Range<usize>]) {
-        let moves: Vec<Move> = sources
-            .iter()
-            .map(|&source| {
-                let old = std::mem::replace(&mut self.shares[source as usize], 0);
-                Move { source, old, new: 0 }
-            })
-            .collect();
-        self.sums(links, ranges).0.push(&moves);
+    pub fn withdraw(&mut self, links: &Links, sources: Vec<u32>, thread_count: usize) {
+        let work = links.work(&sources);
+        let sources = Changes { list: sources, work };
+        let (push, columns) = self.columns(links);
+        push.withdraw(columns, &sources, thread_count);
         match &mut self.ahead {
-            Ahead::List(list) => list.extend_from_slice(sources),
+            Ahead::List(ahead) => {
+                ahead.list.extend(sources.list);
+                ahead.list.sort_unstable();
+                ahead.list.dedup();
+                ahead.work += sources.work;
+            }
             Ahead::Next | Ahead::All => unreachable!("a round ends with a list while exact"),
         }
     }
@@ -146,7 +142,7 @@ impl Round {
                 || match (strategy, &self.ahead) {
                     (Strategy::Full, _) => true,
                     (Strategy::Delta, _) => false,
-                    (Strategy::Cheapest, Ahead::List(list)) => self.is_long(links, list, most),
+                    (Strategy::Cheapest, Ahead::List(changes)) => changes.work > most,
                     (Strategy::Cheapest, _) => true,
                 };
             let room = if strategy == Strategy::Delta { usize::MAX } else { most + 1 };
@@ -155,7 +151,7 @@ impl Round {
                 self.pull(links, room, ranges, abort)?
             } else {
                 done.delta += 1;
-                self.push(links, ranges)
+                self.push(links, ranges.len())
             };
             if done.changed_in_last == 0 {
                 break;
@@ -163,18 +159,10 @@ impl Round {
         }
         if let Ahead::Next = self.ahead {
             std::mem::swap(&mut self.shares, &mut self.next);
-            self.ahead = Ahead::List(Vec::new());
+            self.ahead = Ahead::List(Changes::default());
             self.exact = false;
         }
         Some(done)
-    }
-
-    fn is_long(&self, links: &Links, list: &[u32], most: usize) -> bool {
-        let mut work = 0;
-        list.iter().any(|&source| {
-            work += links.degree(source);
-            work > most
-        })
     }
 
     fn pull(
@@ -186,8 +174,8 @@ impl Round {
     ) -> Option<u64> {
         links.settle(ranges.len());
         match std::mem::replace(&mut self.ahead, Ahead::All) {
-            Ahead::List(list) => {
-                for source in list {
+            Ahead::List(changes) => {
+                for source in changes.list {
                     self.shares[source as usize] = self.share_of(source as usize);
                 }
             }
@@ -198,9 +186,7 @@ impl Round {
                 }
             }
         }
-        for moved in &mut self.moved {
-            moved.drain(..).for_each(|row| self.marks[row as usize] = 0);
-        }
+        self.push.forget();
         let pull = Pull {
             links,
             shares: &self.shares,
@@ -219,47 +205,32 @@ impl Round {
         Some(changed.codes)
     }
 
-    fn push(&mut self, links: &Links, ranges: &[Range<usize>]) -> u64 {
+    fn push(&mut self, links: &Links, thread_count: usize) -> u64 {
         let ahead = std::mem::replace(&mut self.ahead, Ahead::All);
-        let list = match ahead {
-            Ahead::List(list) => list,
-            Ahead::Next | Ahead::All => unreachable!("a delta sweep has a list of changes"),
+        let Ahead::List(changes) = ahead else {
+            unreachable!("a delta sweep has a list of changes")
         };
-        let mut moves = Vec::with_capacity(list.len());
-        for source in list {
-            let new = self.share_of(source as usize);
-            let old = std::mem::replace(&mut self.shares[source as usize], new);
-            if old != new {
-                moves.push(Move { source, old, new });
-            }
-        }
-        let bits = self.bits;
-        let (mut sums, codes) = self.sums(links, ranges);
-        let changed = sums.sweep(&moves, codes, bits);
-        let count = changed.len() as u64;
-        self.ahead = Ahead::List(changed);
+        let (push, columns) = self.columns(links);
+        let changes = push.sweep(columns, &changes, thread_count);
+        let count = changes.list.len() as u64;
+        self.ahead = Ahead::List(changes);
         count
+    }
+
+    fn columns<'a>(&'a mut self, links: &'a Links) -> (&'a mut Push, push::Columns<'a>) {
+        let columns = push::Columns {
+            links,
+            shares: &mut self.shares,
+            sums: &mut self.sums,
+            codes: &mut self.codes,
+            exponents: &self.exponents,
+            bits: self.bits,
+        };
+        (&mut self.push, columns)
     }
 
     fn share_of(&self, source: usize) -> u32 {
         share(self.codes[source], self.exponents[source], self.bits)
-    }
-
-    /// The columns a push works on; ranges are the same all through a round.
-    fn sums<'a>(
-        &'a mut self,
-        links: &'a Links,
-        ranges: &'a [Range<usize>],
-    ) -> (Sums<'a>, &'a mut [u32]) {
-        self.moved.resize(ranges.len(), Vec::new());
-        let sums = Sums {
-            links,
-            sums: &mut self.sums,
-            marks: &mut self.marks,
-            moved: &mut self.moved,
-            ranges,
-        };
-        (sums, &mut self.codes)
     }
 
     /// Bytes held.
@@ -267,9 +238,8 @@ impl Round {
         let fours = [&self.codes, &self.shares, &self.next];
         fours.iter().map(|array| array.capacity() * 4).sum::<usize>()
             + self.sums.capacity() * 8
-            + self.marks.capacity()
+            + self.push.bytes()
             + self.exponents.capacity()
             + self.scratch.len() * SPAN * 8
-            + self.moved.iter().map(|list| list.capacity() * 4).sum::<usize>()
     }
 }

@@ -1,7 +1,5 @@
 //! A source as a sweep reads it: code and exponent in one word of 4 bytes.
 
-use crate::code::unpack;
-
 /// Low bits of a share: the shift to the right. The bit above them is free.
 const SHIFT_MASK: u32 = 63;
 /// The rest: the mantissa, so far up that its product with a weight just stays below 2^63.
@@ -13,32 +11,36 @@ const MANTISSA_MASK: u32 = !127;
 /// The product is `w · m · 2^(31 - bits)`, below 2^63 as the mantissa is below 2^bits; a shift of
 /// 63 or more gives 0 and is kept as 63. It is never negative: values are below 2^63. A share of 0
 /// contributes 0 whatever the weight.
-#[inline]
+#[inline(always)]
 pub fn share(code: u32, exponent: u8, bits: u32) -> u32 {
-    let (mantissa, shift) = unpack(code, bits);
-    let down = (63 + u32::from(exponent)).wrapping_sub(shift + bits).min(63);
-    (mantissa << (31 - bits)) | down
+    let mantissa = code & 1u32.wrapping_shl(bits).wrapping_sub(1);
+    let lift = code.wrapping_shr(bits).wrapping_add(bits);
+    let down = (63 + u32::from(exponent)).wrapping_sub(lift).min(63);
+    mantissa.wrapping_shl(31u32.wrapping_sub(bits)) | down
 }
 
 /// What a source gives through a link of this weight.
-#[inline]
+#[inline(always)]
 pub fn contribution(weight: u32, share: u32) -> u64 {
     (u64::from(weight) * u64::from(share & MANTISSA_MASK)) >> (share & SHIFT_MASK)
 }
 
-/// [`crate::code::towards`] without a branch: whether a code moves, and which way, no processor
-/// guesses. `x` and the code's value are below 2^63.
-#[inline]
+/// [`crate::code::towards`] without a branch or a check, so that several rows go through one
+/// instruction: whether a code moves, and which way, no processor guesses. `x` and the code's value
+/// are below 2^63.
+#[inline(always)]
 pub fn towards(code: u32, x: u64, bits: u32) -> u32 {
-    let mask = (1u32 << bits) - 1;
-    let shift = (u64::BITS - x.leading_zeros()).saturating_sub(bits);
-    let mantissa = (x >> shift) as u32;
-    let value = u64::from(code & mask).wrapping_shl(code >> bits);
-    let rest = x & 1u64.wrapping_shl(shift).wrapping_sub(1);
-    let up = u32::from(x < value) & u32::from(rest != 0);
+    let length = u64::BITS.wrapping_sub(x.leading_zeros());
+    let shift = length.saturating_sub(bits);
+    let mantissa = x.wrapping_shr(shift);
+    let mask = 1u32.wrapping_shl(bits).wrapping_sub(1);
+    let value = u64::from(code & mask).wrapping_shl(code.wrapping_shr(bits));
+    let up = u64::from(x < value) & u64::from(mantissa.wrapping_shl(shift) != x);
+    let mantissa = mantissa.wrapping_add(up) as u32;
     // A mantissa that was full becomes the smallest full one of the next shift.
-    let full = mantissa.wrapping_add(up) >> bits;
-    (shift << bits).wrapping_add(mantissa).wrapping_add(up).wrapping_add(full << (bits - 1))
+    let full = mantissa.wrapping_shr(bits);
+    let lifted = mantissa.wrapping_add(full.wrapping_shl(bits.wrapping_sub(1)));
+    shift.wrapping_shl(bits).wrapping_add(lifted)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::{memory, threads};
 pub const SPAN: usize = 1 << 16;
 /// Blocks are made smaller than `SPAN` until there are about that many: they are what threads
 /// share a sweep in.
-const BLOCKS: usize = 64;
+const BLOCKS: usize = 32;
 /// Blocks begin at multiples of a granule of targets; about as many granules there are.
 const GRANULES: usize = 1 << 12;
 

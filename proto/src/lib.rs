@@ -34,6 +34,8 @@ mod tests {
             "cosmos.bank.v1beta1.Query",
             "cosmos.base.node.v1beta1.Service",
             "cosmos.base.tendermint.v1beta1.Service",
+            "cosmos.distribution.v1beta1.Query",
+            "cosmos.staking.v1beta1.Query",
             "cosmos.tx.v1beta1.Service",
             "cyber.bandwidth.v1beta1.Query",
             "cyber.graph.v1beta1.Msg",

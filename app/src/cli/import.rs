@@ -132,7 +132,7 @@ fn plan_text(plan: &Plan, estimate: &Estimate) -> String {
             lane.key.clone(),
             grouped(lane.links),
             grouped(lane.done),
-            lane.existing.map_or("passed over".to_owned(), grouped),
+            grouped(lane.existing),
             grouped(lane.messages),
             grouped(lane.transactions),
             grouped(lane.cost),

@@ -156,6 +156,23 @@ impl Client {
         }
     }
 
+    /// Which links a neuron made, at most 1,000 at once, in their order.
+    pub async fn links_exist(
+        &self,
+        neuron: &str,
+        links: &[(&Particle, &Particle)],
+    ) -> Result<Vec<bool>, Failure> {
+        let link = |(from, to): &(&Particle, &Particle)| graph::Link {
+            from: from.to_cid(),
+            to: to.to_cid(),
+        };
+        let links = links.iter().map(link).collect();
+        let request = own::QueryExistsRequest { neuron: neuron.to_owned(), links };
+        let answer: own::QueryExistsResponse =
+            self.query("/cyberd.v1.Query/Exists", &request).await?;
+        Ok(answer.exists)
+    }
+
     /// The weight of all a neuron's links.
     pub async fn karma(&self, neuron: &str) -> Result<u64, Failure> {
         let request = rank::QueryKarmaRequest { neuron: neuron.to_owned() };

@@ -13,8 +13,8 @@ use cyber_proto::Any;
 use prost::bytes::Bytes;
 use prost::Message;
 
-/// Success logs are JSON up to this many events and bytes, else empty; they are not hashed.
-const LOG_EVENTS_MAX: usize = 24;
+/// Success logs are JSON up to this many links and bytes, else empty; they are not hashed.
+const LOG_LINKS_MAX: usize = 16;
 const LOG_BYTES_MAX: usize = 8 * 1024;
 
 /// A transaction's result, and the raw units of bandwidth it was charged.
@@ -117,7 +117,10 @@ fn with_index(event: Event, index: usize) -> Event {
 
 /// The log of SDK 0.47: the events of each message, as JSON.
 fn success_log(events: &[Event]) -> String {
-    if events.len() > LOG_EVENTS_MAX {
+    let links = events.iter().filter(|event| {
+        event.kind == "cyberlink" && event.attributes.iter().any(|(key, _)| *key == "particleTo")
+    });
+    if links.count() > LOG_LINKS_MAX {
         return String::new();
     }
     let mut messages: Vec<serde_json::Value> = Vec::new();
@@ -148,4 +151,26 @@ fn success_log(events: &[Event]) -> String {
 /// Gas as ABCI carries it.
 pub fn signed(gas: u64) -> i64 {
     i64::try_from(gas).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(count: usize, bytes: usize) -> Vec<Event> {
+        let link = || Event::new("cyberlink").with("particleTo", "Q".repeat(bytes));
+        let mut events = vec![Event::new("message").with("action", "/a").with("msg_index", 0)];
+        events.extend((0..count).map(|_| link()));
+        events
+    }
+
+    #[test]
+    fn success_logs_end_at_sixteen_links_or_eight_kilobytes() {
+        let log = success_log(&links(16, 46));
+        let json: serde_json::Value = serde_json::from_str(&log).expect("JSON");
+        assert_eq!(json[0]["events"].as_array().map(Vec::len), Some(17));
+        assert_eq!(json[0]["events"][0]["attributes"].as_array().map(Vec::len), Some(1));
+        assert_eq!(success_log(&links(17, 46)), "");
+        assert_eq!(success_log(&links(10, 1_000)), "");
+    }
 }

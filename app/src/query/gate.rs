@@ -29,6 +29,9 @@ const LARGE_KIB: usize = 65_536;
 /// What asks the state through the services that ask CometBFT.
 const ABCI_QUERY: &str = "/cosmos.base.tendermint.v1beta1.Service/ABCIQuery";
 
+/// The answer that gets the times of blocks, which the state does not know.
+const LINKS_OF: &str = "/cyberd.v1.Query/LinksOf";
+
 /// How much may be asked for at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateLimits {
@@ -143,7 +146,13 @@ impl Gate {
     /// Answers a query by its path, `/package.Service/Method`.
     pub async fn call(self: &Arc<Gate>, path: &str, data: Bytes, at: i64) -> Result<Reply, Denial> {
         if let Some(route) = routes::find(path) {
-            return self.run(move |gate| gate.answer(route, &data, at)).await;
+            let reply = self.run(move |gate| gate.answer(route, &data, at)).await?;
+            return match &self.remote {
+                Some(remote) if path == LINKS_OF => {
+                    Ok(Reply { value: remote.with_times(reply.value).await, ..reply })
+                }
+                _ => Ok(reply),
+            };
         }
         let Some(remote) = self.remote.clone() else { return Err(Denial::unknown(path)) };
         let height = self.latest().height();

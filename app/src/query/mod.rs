@@ -6,6 +6,8 @@
 //! | [`routes`] | path → handler, one table; shared with gRPC and REST |
 //! | `modules/*/query.rs` | the handlers: `fn(&Context, Request) -> Result<Response, QueryError>` |
 //! | [`own`], [`tx`] | handlers that belong to no module: rounds, roots, simulation |
+//! | [`absent`] | what other Cosmos software asks of staking, which is not there yet |
+//! | [`remote`] | what only CometBFT knows: transactions, blocks; for gRPC and REST |
 //! | [`store`] | `/store/NAME/key` and `/store/NAME/subspace`, with proofs |
 //! | [`gate`], [`grpc`], [`rest`], [`listen`] | the same handlers over gRPC and REST |
 //! | [`watch`] | streams of links and rounds |
@@ -15,6 +17,7 @@
 //! `bytes_max` bytes and takes at most `time_limit`; no bytes of a client's make it panic
 //! (`tests`). Deliberately absent: sockets, threads, and how many are answered at once (`abci`).
 
+pub mod absent;
 pub mod address;
 pub mod error;
 pub mod gate;

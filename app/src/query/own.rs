@@ -1,5 +1,12 @@
 //! `cyberd.v1`: what this chain answers beyond other Cosmos and Cyber software: its rounds, what
-//! each changed, and the roots of its stores.
+//! each changed, and the roots of its stores; in [`links`], [`neighbourhood`], [`preview`],
+//! [`explain`] and [`proofs`] the graph, the price of a link, the reasons of a rank and proofs.
+
+pub mod explain;
+pub mod links;
+pub mod neighbourhood;
+pub mod preview;
+pub mod proofs;
 
 use super::{page, Context, QueryError, Status};
 use crate::error::Fault;

@@ -7,6 +7,7 @@
 use super::{Context, QueryError};
 use crate::search::Late;
 use crate::state::{prefix_end, Read, StoreName};
+use crate::types::LinkNumber;
 use cyber_proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 
 /// Rows when the request names no limit; then the total is told too.
@@ -150,6 +151,46 @@ impl Range<'_> {
         });
         late
     }
+}
+
+/// A page of a list of links that is walked from the newest to the oldest. Keys are link numbers
+/// of eight bytes, big endian; `walk` gives the list from a link of it on, none for a link that
+/// is not in it.
+pub fn links<Links: Iterator<Item = LinkNumber>>(
+    context: &Context<'_>,
+    request: Option<&PageRequest>,
+    walk: impl Fn(Option<LinkNumber>) -> Option<Links>,
+) -> Result<(Vec<LinkNumber>, PageResponse), PageError> {
+    let wanted = Wanted::read(request, context.limits.rows_max)?;
+    if wanted.reverse {
+        return Err(PageError::Request("links are listed newest first, reverse is not possible"));
+    }
+    let wrong = PageError::Request("the key is not that of a page of this list");
+    let first = match wanted.key.as_slice() {
+        [] => None,
+        [0, 0, 0, 0, key @ ..] if key.len() == 4 => {
+            Some(LinkNumber(key.iter().fold(0, |sum, byte| (sum << 8) | u32::from(*byte))))
+        }
+        _ => return Err(wrong),
+    };
+    let Some(walk) = walk(first) else { return Err(wrong) };
+    let end = wanted.offset.saturating_add(wanted.limit);
+    let (mut rows, mut next_key, mut seen) = (Vec::new(), Vec::new(), 0u64);
+    for (step, link) in walk.enumerate() {
+        context.deadline.check_step(step)?;
+        match seen {
+            seen if seen < wanted.offset => (),
+            seen if seen < end => rows.push(link),
+            seen if seen == end => next_key = u64::from(link.0).to_be_bytes().to_vec(),
+            _ => (),
+        }
+        if seen >= end && !wanted.count_total {
+            break;
+        }
+        seen += 1;
+    }
+    let total = if wanted.count_total { seen } else { 0 };
+    Ok((rows, PageResponse { next_key, total }))
 }
 
 /// A page of what is numbered from 0: the numbers. Keys are eight bytes, big endian.

@@ -1,6 +1,6 @@
 //! Every query the chain answers, on one screen: path → handler.
 
-use super::{own, tx, Context, QueryError};
+use super::{absent, own, tx, Context, QueryError};
 use crate::modules::{auth, bandwidth, bank, graph, rank};
 use prost::Message;
 
@@ -87,10 +87,31 @@ routes! {
     }
     "cosmos.tx.v1beta1.Service" {
         "Simulate" => tx::simulate,
+        "TxDecode" => tx::decode,
+        "TxEncode" => tx::encode,
     }
     "cyberd.v1.Query" {
         "Rounds" => own::rounds,
         "Deltas" => own::deltas,
         "Roots" => own::roots,
+        "Proofs" => own::proofs::proofs,
+        "Neighbourhood" => own::neighbourhood::neighbourhood,
+        "LinksOf" => own::links::links_of,
+        "Exists" => own::links::exists,
+        "Preview" => own::preview::preview,
+        "Explain" => own::explain::explain,
+    }
+    "cosmos.staking.v1beta1.Query" {
+        "Validators" => absent::validators,
+        "Validator" => absent::validator,
+        "Delegation" => absent::delegation,
+        "DelegatorDelegations" => absent::delegator_delegations,
+        "DelegatorUnbondingDelegations" => absent::delegator_unbonding_delegations,
+        "DelegatorValidators" => absent::delegator_validators,
+        "Pool" => absent::pool,
+        "Params" => absent::params,
+    }
+    "cosmos.distribution.v1beta1.Query" {
+        "DelegationTotalRewards" => absent::delegation_total_rewards,
     }
 }

@@ -53,7 +53,11 @@ impl Served {
     }
 
     pub fn with(most: GateLimits, change: impl FnOnce(Queries) -> Queries) -> Served {
-        let World { chain, .. } = World::new();
+        Served::over(World::new().chain, most, change)
+    }
+
+    /// Over a chain of a test's own.
+    pub fn over(chain: Chain, most: GateLimits, change: impl FnOnce(Queries) -> Queries) -> Served {
         let reader = chain.engine().reader().clone();
         let queries = Queries::new(reader, Arc::new(Index::new()), limits());
         let gate = Arc::new(Gate::new(Arc::new(change(queries)), most));

@@ -3,10 +3,13 @@
 
 mod cosmos;
 mod cyber;
+mod go_cyber;
 mod heights;
 mod limits;
+mod own;
 mod proofs;
 mod simulation;
+mod staking;
 
 use super::*;
 use crate::testkit::wallet::TxOptions;
@@ -160,7 +163,9 @@ struct Method {
 #[test]
 fn every_method_of_every_query_service_has_a_handler_and_nothing_else_has() {
     let files = Files::decode(cyber_proto::DESCRIPTORS).expect("descriptors");
-    let mut expected = vec!["/cosmos.tx.v1beta1.Service/Simulate".to_owned()];
+    let of_tx = ["Simulate", "TxDecode", "TxEncode"];
+    let mut expected: Vec<String> =
+        of_tx.iter().map(|method| format!("/cosmos.tx.v1beta1.Service/{method}")).collect();
     for File { package, services } in &files.files {
         for Service { name, methods } in services.iter().filter(|service| service.name == "Query") {
             expected

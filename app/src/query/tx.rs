@@ -6,6 +6,7 @@ use crate::error::Refusal;
 use crate::state::Event;
 use base64::{engine::general_purpose::STANDARD, Engine};
 use cyber_proto::cosmos::base::abci::v1beta1 as abci;
+use cyber_proto::cosmos::tx::v1beta1 as proto;
 use cyber_proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
 use cyber_proto::tendermint::abci as tendermint;
 use prost::bytes::Bytes;
@@ -45,6 +46,31 @@ pub fn simulate(
         msg_responses: responses.msg_responses,
     };
     Ok(SimulateResponse { gas_info: Some(gas_info), result: Some(result) })
+}
+
+/// The bytes of a transaction, taken apart as far as this chain takes transactions.
+pub fn decode(
+    context: &Context<'_>,
+    request: proto::TxDecodeRequest,
+) -> Result<proto::TxDecodeResponse, QueryError> {
+    if request.tx_bytes.is_empty() {
+        return Err(QueryError::invalid("invalid empty tx bytes"));
+    }
+    let prefix = context.chain().address_prefix;
+    crate::tx::decode(request.tx_bytes.clone().into(), &prefix)
+        .map_err(|refusal| QueryError::invalid(refusal.log))?;
+    let tx = proto::Tx::decode(request.tx_bytes.as_slice());
+    let tx = tx.map_err(|error| QueryError::invalid(error.to_string()))?;
+    Ok(proto::TxDecodeResponse { tx: Some(tx) })
+}
+
+/// The bytes of a transaction: those of `TxRaw`, which has the same fields.
+pub fn encode(
+    _: &Context<'_>,
+    request: proto::TxEncodeRequest,
+) -> Result<proto::TxEncodeResponse, QueryError> {
+    let tx = request.tx.ok_or_else(|| QueryError::invalid("invalid empty tx"))?;
+    Ok(proto::TxEncodeResponse { tx_bytes: tx.encode_to_vec() })
 }
 
 /// `/app/simulate`: the same for the bytes of a transaction, in JSON.

@@ -39,7 +39,12 @@ impl Chains {
 
     /// The links of an end below a size, newest first.
     fn walk(&self, end: u32, below: u32) -> impl Iterator<Item = LinkNumber> + '_ {
-        let mut next = self.heads.get(end).load(Acquire);
+        self.descend(self.heads.get(end).load(Acquire), below)
+    }
+
+    /// A chain from one of its elements on.
+    fn descend(&self, first: u32, below: u32) -> impl Iterator<Item = LinkNumber> + '_ {
+        let mut next = first;
         std::iter::from_fn(move || loop {
             let number = next.checked_sub(1)?;
             next = self.previous.get(number).load(Relaxed);
@@ -48,6 +53,14 @@ impl Chains {
             }
         })
     }
+}
+
+/// One list of links: from a particle, to a particle, of a neuron.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    From(ParticleNumber),
+    To(ParticleNumber),
+    Of(NeuronNumber),
 }
 
 /// Links by source, by target and by neuron.
@@ -97,6 +110,21 @@ impl Adjacency {
         links: u32,
     ) -> impl Iterator<Item = LinkNumber> + '_ {
         self.targets.walk(particle.0, links)
+    }
+
+    /// What stands in a list of these ends from one of its links on, that link included.
+    pub fn resume(
+        &self,
+        list: List,
+        link: LinkNumber,
+        links: u32,
+    ) -> impl Iterator<Item = LinkNumber> + '_ {
+        let chains = match list {
+            List::From(_) => &self.sources,
+            List::To(_) => &self.targets,
+            List::Of(_) => &self.neurons,
+        };
+        chains.descend(link.0.saturating_add(1), links)
     }
 
     /// The links a neuron made.

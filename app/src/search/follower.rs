@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 /// The handle of the thread, which ends with it.
 pub struct Follower {
+    index: Arc<Index>,
     states: SyncSender<Arc<Snapshot>>,
 }
 
 impl Follower {
     /// Starts with the latest state.
     pub fn start(index: Arc<Index>, latest: Arc<Snapshot>) -> Follower {
+        index.note(&latest);
+        let noting = Arc::clone(&index);
         let (states, inbox) = sync_channel::<Arc<Snapshot>>(1);
         let body = move || {
             index.follow(&latest);
@@ -24,12 +27,13 @@ impl Follower {
         };
         let thread = std::thread::Builder::new().name("search".into()).spawn(body);
         thread.expect("the system gives a thread");
-        Follower { states }
+        Follower { index: noting, states }
     }
 
     /// A state was committed. Never waits: while the thread is busy, states are passed over; the
     /// next one brings their links too, or the first question that needs them.
     pub fn committed(&self, state: Arc<Snapshot>) {
+        self.index.note(&state);
         drop(self.states.try_send(state));
     }
 }

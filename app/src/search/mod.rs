@@ -17,6 +17,7 @@
 mod adjacency;
 pub mod deadline;
 mod derived;
+pub mod explain;
 pub mod follower;
 mod neighbours;
 mod order;
@@ -24,6 +25,7 @@ mod order;
 #[cfg(test)]
 mod tests;
 
+pub use adjacency::List;
 pub use deadline::{Deadline, Late};
 pub use follower::Follower;
 
@@ -32,7 +34,7 @@ use crate::store::columns::Sizes;
 use crate::store::Snapshot;
 use crate::types::{LinkNumber, NeuronNumber, ParticleNumber};
 use adjacency::Adjacency;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use derived::Derived;
 use neighbours::{Kept, Question};
 use std::ops::Range;
@@ -95,6 +97,9 @@ pub struct Index {
     neighbours: Kept,
     top: Mutex<Option<Top>>,
     derived: Derived,
+    /// The state noted last, and one that held the inputs of the round published last.
+    noted: Mutex<Option<Arc<Snapshot>>>,
+    inputs: ArcSwapOption<Snapshot>,
 }
 
 /// The best of all particles under the ranks of so many rounds.
@@ -116,6 +121,8 @@ impl Index {
             neighbours: Kept::default(),
             top: Mutex::new(None),
             derived: Derived::default(),
+            noted: Mutex::new(None),
+            inputs: ArcSwapOption::empty(),
         }
     }
 
@@ -146,6 +153,24 @@ impl Index {
         self.adjacency.extend(before, snapshot, |links| done.store(links, Relaxed));
         done.store(after.links, Relaxed);
         self.followed.store(Arc::new(after));
+    }
+
+    /// Notes a committed state: when a round is published, the state before it holds what the
+    /// round was computed from, which [`explain`] asks for. Costs the memory of what one round
+    /// changed in the trees.
+    pub fn note(&self, state: &Arc<Snapshot>) {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = noted.replace(Arc::clone(state));
+        if before.as_ref().is_some_and(|before| before.rounds() == state.rounds()) {
+            return;
+        }
+        let inputs = before.filter(|before| before.rounds() + 1 == state.rounds());
+        self.inputs.store(inputs);
+    }
+
+    /// A state that holds the inputs of the last round a state has; none since a start.
+    pub fn inputs(&self, snapshot: &Snapshot) -> Option<Arc<Snapshot>> {
+        self.inputs.load_full().filter(|inputs| inputs.rounds() + 1 == snapshot.rounds())
     }
 
     /// The index as of a state. One a little ahead of what was followed is followed first.
@@ -238,6 +263,38 @@ impl<'a> View<'a> {
     /// The links of a neuron, newest first.
     pub fn links_of(&self, neuron: NeuronNumber) -> impl Iterator<Item = LinkNumber> + 'a {
         self.index.adjacency.of(neuron, self.snapshot.sizes().links)
+    }
+
+    /// A list of links, newest first; from one of them on if one is named. None: that one is not
+    /// in the list.
+    pub fn list(
+        &self,
+        list: List,
+        first: Option<LinkNumber>,
+    ) -> Option<impl Iterator<Item = LinkNumber> + 'a> {
+        let links = self.snapshot.sizes().links;
+        let first = match (first, list) {
+            (Some(first), _) => {
+                let ends = (first.0 < links).then(|| self.snapshot.link_ends(first));
+                let (neuron, from, to) = ends?;
+                let inside = match list {
+                    List::From(particle) => from == particle,
+                    List::To(particle) => to == particle,
+                    List::Of(number) => neuron == number,
+                };
+                inside.then_some(Some(first))?
+            }
+            (None, List::From(particle)) => self.out_links(particle).next(),
+            (None, List::To(particle)) => self.in_links(particle).next(),
+            (None, List::Of(neuron)) => self.links_of(neuron).next(),
+        };
+        let rest = first.map(|first| self.index.adjacency.resume(list, first, links));
+        Some(rest.into_iter().flatten())
+    }
+
+    /// The state it is of.
+    pub fn snapshot(&self) -> &'a Snapshot {
+        self.snapshot
     }
 
     /// A link by its number.

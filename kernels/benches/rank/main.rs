@@ -48,6 +48,11 @@ fn main() {
     println!("{}", report.markdown());
 }
 
+/// Whether an argument is there: `--sweeps` measures no rounds with new links.
+fn flag(name: &str) -> bool {
+    std::env::args().any(|argument| argument == name)
+}
+
 fn section(name: String, input: Input, threads: usize, size: &str) -> Section {
     let start = Instant::now();
     let mut graph = engine(&input, threads, Strategy::Full);
@@ -55,7 +60,7 @@ fn section(name: String, input: Input, threads: usize, size: &str) -> Section {
     let (load, build) = (start.elapsed(), cold.timing.weights);
     let bytes = graph.bytes();
     let sweeps = sweeps::measure(&input, &mut graph, threads, size == "S");
-    let deltas = deltas(&input, graph, threads);
+    let deltas = if flag("--sweeps") { Vec::new() } else { deltas(&input, graph, threads) };
     Section {
         name,
         particles: input.particles,

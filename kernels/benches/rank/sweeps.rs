@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use cyber_kernels::{value, Graph, Outcome, Parameters, Strategy};
+use cyber_kernels::{value, Graph, Outcome, Parameters};
 
 use crate::generator::Input;
 use crate::opponents::{self, AsItIs, Pairs};
 use crate::report::SweepRow;
-use crate::{cold_codes, engine, round, PARAMETERS, RUNS, SHAPE};
+use crate::{cold_codes, round, PARAMETERS, RUNS, SHAPE};
 
 /// Sweeps behind one figure.
 const SWEEPS: u32 = 6;
@@ -51,7 +51,6 @@ struct Variants<'a> {
     compressed: Vec<(u64, f64)>,
     words: Vec<u64>,
     as_it_is: Option<AsItIs>,
-    alone: Graph,
     cold: Vec<u32>,
     /// Ranges of rows in the original order and by out-degree.
     all: Vec<Range<usize>>,
@@ -74,7 +73,6 @@ impl Variants<'_> {
             compressed: pairs.compressed(),
             words: renumbered.sources.iter().map(|&source| u64::from(source)).collect(),
             as_it_is: as_it_is.then(|| AsItIs::new(input)),
-            alone: engine(input, 1, Strategy::Full),
             cold: cold_codes(input),
             all: pairs.split(threads),
             own: renumbered.split(threads),
@@ -92,7 +90,9 @@ impl Variants<'_> {
         let mut codes = self.cold.clone();
         (0..SWEEPS).for_each(|_| self.naive(&mut codes));
         assert!(round(ours, &LIMITED, &self.cold).codes == codes, "our sweeps are not the naive");
-        let alone = round(&mut self.alone, &LIMITED, &self.cold).codes;
+        ours.set_threads(1);
+        let alone = round(ours, &LIMITED, &self.cold).codes;
+        ours.set_threads(self.all.len());
         assert!(alone == codes, "one thread gives other codes than several");
         for _ in 0..60 {
             self.compressed();
@@ -118,9 +118,12 @@ impl Variants<'_> {
     /// Seconds of one sweep of each variant, in the order of `NAMES`.
     fn once(&mut self, ours: &mut Graph) -> Vec<f64> {
         let mut codes = self.cold.clone();
+        ours.set_threads(1);
+        let alone = per_sweep(&round(ours, &LIMITED, &self.cold));
+        ours.set_threads(self.all.len());
         let mut figures = vec![
             per_sweep(&round(ours, &LIMITED, &self.cold)),
-            per_sweep(&round(&mut self.alone, &LIMITED, &self.cold)),
+            alone,
             time(|| self.gap()),
             time(|| self.own_gap()),
             time(|| self.compressed()),

@@ -18,8 +18,8 @@ const LINK_BYTES: u64 = 98;
 const MESSAGE_BYTES: u64 = 128;
 /// The rest of a transaction: signature, key, fee, heights.
 const TRANSACTION_BYTES: u64 = 256;
-/// Links up to which each one is asked for before a plan is shown.
-const ASKED_SINGLY: u64 = 2_000;
+/// Links whose existence is asked for at once.
+const ASKED_AT_ONCE: usize = 1_000;
 
 /// Costs of a chain, and the sizes that follow.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,9 +101,8 @@ pub struct LaneEstimate {
     pub links: u64,
     /// Known to be on the chain from an earlier run.
     pub done: u64,
-    /// Those of the rest that the chain has; `None`: too many to ask one by one. They are passed
-    /// over in any case.
-    pub existing: Option<u64>,
+    /// Those of the rest that the chain has. They are passed over.
+    pub existing: u64,
     pub messages: u64,
     pub transactions: u64,
     pub bytes: u64,
@@ -121,10 +120,9 @@ impl Estimate {
         let costs = Costs::ask(client).await?;
         let status = client.status().await?;
         let (_, done) = Journal::open(home, &status.chain_id, &plan.source)?;
-        let ask = plan.open(&done) <= ASKED_SINGLY;
         let mut lanes = Vec::new();
         for lane in &plan.lanes {
-            lanes.push(lane_estimate(client, &costs, plan, lane, &done, ask).await?);
+            lanes.push(lane_estimate(client, &costs, plan, lane, &done).await?);
         }
         Ok(Estimate { lanes, price: costs.price, height: status.height })
     }
@@ -136,18 +134,15 @@ async fn lane_estimate(
     plan: &Plan,
     lane: &LanePlan,
     done: &Done,
-    ask: bool,
 ) -> Result<LaneEstimate, Failure> {
     let open = done.open(&lane.neuron, lane.links.len());
     let links: u64 = open.iter().map(|range| range.len() as u64).sum();
-    let mut existing = None;
-    if ask {
-        let mut found = 0;
-        for link in open.iter().flat_map(|range| &lane.links[range.clone()]) {
-            let (from, to) = plan.pair(*link);
-            found += u64::from(client.link_exists(Some(&lane.neuron), from, to).await?);
-        }
-        existing = Some(found);
+    let mut existing = 0;
+    let open: Vec<_> = open.iter().flat_map(|range| &lane.links[range.clone()]).collect();
+    for some in open.chunks(ASKED_AT_ONCE) {
+        let pairs: Vec<_> = some.iter().map(|link| plan.pair(**link)).collect();
+        let exist = client.links_exist(&lane.neuron, &pairs).await?;
+        existing += exist.into_iter().filter(|exists| *exists).count() as u64;
     }
     let bandwidth = client.neuron_bandwidth(&lane.neuron).await?;
     let per_transaction = costs.per_transaction() as u64;

@@ -13,8 +13,9 @@ use cyber_proto::cosmos::bank::v1beta1 as bank;
 use cyber_proto::cosmos::base::node::v1beta1::ConfigResponse;
 use cyber_proto::cosmos::base::v1beta1::Coin;
 use cyber_proto::cyber::bandwidth::v1beta1 as bandwidth;
-use cyber_proto::cyber::graph::v1beta1::QueryGraphStatsResponse;
+use cyber_proto::cyber::graph::v1beta1::{Link, QueryGraphStatsResponse};
 use cyber_proto::cyber::rank::v1beta1 as rank;
+use cyber_proto::cyberd::v1 as own;
 use prost::{Message, Name};
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
@@ -134,6 +135,13 @@ fn ask(chain: &MockChain, name: &str, data: &[u8]) -> Vec<u8> {
             let request = rank::QueryIsLinkExistRequest::decode(data).expect("request");
             let link = (request.address, request.from, request.to);
             rank::QueryLinkExistResponse { exist: chain.links.contains(&link) }.encode_to_vec()
+        }
+        "Exists" => {
+            let request = own::QueryExistsRequest::decode(data).expect("request");
+            let has =
+                |link: Link| chain.links.contains(&(request.neuron.clone(), link.from, link.to));
+            let exists = request.links.clone().into_iter().map(has).collect();
+            own::QueryExistsResponse { exists }.encode_to_vec()
         }
         "NeuronBandwidth" => {
             let request = bandwidth::QueryNeuronBandwidthRequest::decode(data).expect("request");

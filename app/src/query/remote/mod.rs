@@ -1,6 +1,7 @@
 //! Services that need blocks and transactions, which CometBFT keeps: `cosmos.tx.v1beta1.Service`,
-//! `cosmos.base.tendermint.v1beta1.Service`, `cosmos.base.node.v1beta1.Service`. For gRPC and
-//! REST alone: over ABCI these paths are unknown, as on every chain of the SDK.
+//! `cosmos.base.tendermint.v1beta1.Service`, `cosmos.base.node.v1beta1.Service`; and the times of
+//! the links in answers of `cyberd.v1.Query/LinksOf`. For gRPC and REST alone: over ABCI these
+//! paths are unknown, as on every chain of the SDK, and the links have no times.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -15,7 +16,7 @@
 
 pub mod cometbft;
 mod node;
-mod response;
+pub(super) mod response;
 mod transactions;
 
 #[cfg(test)]

@@ -10,9 +10,12 @@ use cyber_proto::cosmos::base::node::v1beta1::{ConfigRequest, ConfigResponse};
 use cyber_proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 use cyber_proto::cosmos::base::tendermint::v1beta1 as proto;
 use cyber_proto::cosmos::crypto::{ed25519, secp256k1};
+use cyber_proto::cyberd::v1::QueryLinksOfResponse;
 use cyber_proto::tendermint::{p2p, types};
-use cyber_proto::Any;
+use cyber_proto::{Any, Timestamp};
+use futures::future::join_all;
 use prost::{Message, Name};
+use std::collections::{BTreeMap, BTreeSet};
 use tendermint::block::Height;
 use tendermint::validator;
 use tendermint_proto::v0_38::types as wire;
@@ -164,6 +167,23 @@ impl Remote {
         })
     }
 
+    /// An answer of `cyberd.v1.Query/LinksOf` with the times of the links' blocks, as far as
+    /// CometBFT has the blocks.
+    pub async fn with_times(&self, answer: Vec<u8>) -> Vec<u8> {
+        let Ok(mut links) = QueryLinksOfResponse::decode(answer.as_slice()) else { return answer };
+        let heights: BTreeSet<u64> = links.links.iter().map(|link| link.height).collect();
+        let time = |height| async move {
+            let at = Height::try_from(height).expect("heights of links are small");
+            (height, self.cometbft.time(at).await.ok())
+        };
+        let times = join_all(heights.into_iter().map(time)).await;
+        let times: BTreeMap<u64, Option<tendermint::Time>> = times.into_iter().collect();
+        for link in &mut links.links {
+            link.time = times.get(&link.height).copied().flatten().map(timestamp);
+        }
+        links.encode_to_vec()
+    }
+
     /// What this node asks for: `0.01boot`, several with commas.
     pub(super) async fn config(&self, _: ConfigRequest) -> Result<ConfigResponse, QueryError> {
         let price = |price: &crate::config::GasPrice| format!("{}{}", price.amount, price.denom);
@@ -246,6 +266,11 @@ fn validator(info: &validator::Info, prefix: &str) -> proto::Validator {
 
 fn signed(height: Height) -> i64 {
     i64::try_from(height.value()).unwrap_or(i64::MAX)
+}
+
+fn timestamp(time: tendermint::Time) -> Timestamp {
+    let time = tendermint_proto::google::protobuf::Timestamp::from(time);
+    Timestamp { seconds: time.seconds, nanos: time.nanos }
 }
 
 /// A block in our own types, by its bytes.

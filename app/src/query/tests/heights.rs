@@ -66,7 +66,8 @@ fn paths_lead_somewhere_or_say_that_they_do_not() {
     let at = |path: &str| world.raw(path, Vec::new(), 0, false);
     assert_eq!(outcome(at("")), (6, "no query path provided: unknown request".into()));
     let nowhere = [
-        "/cosmos.staking.v1beta1.Query/Validators",
+        "/cosmos.gov.v1beta1.Query/Proposals",
+        "/cosmos.staking.v1beta1.Query/Redelegations",
         "/cyber.rank.v1beta1.Query/Nothing",
         "/cyber.rank.v1beta1.Query",
         "cyber.rank.v1beta1.Query/Params",

@@ -1,15 +1,23 @@
 //! Simulation: what it costs, what it forgives, and that nothing of it stays.
 
 use super::*;
+use crate::engine::CheckKind;
 use crate::engine::{self, Engine};
 use crate::store::backend::MemoryDisk;
 use crate::store::{Options, Store};
 use crate::testkit::Wallet;
-use cyber_proto::cosmos::crypto::multisig::v1beta1::CompactBitArray;
+use cyber_proto::cosmos::base::v1beta1::Coin as ProtoCoin;
+use cyber_proto::cosmos::crypto::multisig::v1beta1::{CompactBitArray, MultiSignature};
+use cyber_proto::cosmos::crypto::multisig::LegacyAminoPubKey;
+use cyber_proto::cosmos::crypto::secp256k1::PubKey;
 use cyber_proto::cosmos::tx::v1beta1::mode_info::{Multi, Sum};
 use cyber_proto::cosmos::tx::v1beta1::{
-    AuthInfo, Fee, ModeInfo, SimulateRequest, SimulateResponse, TxRaw,
+    mode_info, AuthInfo, Fee, ModeInfo, SignerInfo, SimulateRequest, SimulateResponse, TxBody,
+    TxRaw,
 };
+use cyber_proto::Any;
+use proptest::prelude::*;
+use prost::Name;
 
 const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
 
@@ -185,4 +193,142 @@ fn a_multisig_of_unknown_keys_counts_seven_signatures() {
     let single = gas(&simulate(&world, single).expect("it would do"));
     let several = gas(&simulate(&world, several).expect("it would do"));
     assert_eq!(several - single, bytes + 6 * 1_120 + 6 * 1_000);
+}
+
+/// Who signs: one key, or some of several.
+#[derive(Clone, Debug)]
+enum Signer {
+    Single,
+    Multisig { keys: u32, signing: u32 },
+}
+
+/// What the client that simulates leaves out or knows.
+#[derive(Clone, Copy, Debug)]
+enum Client {
+    /// The key, no mode, an empty signature.
+    CosmJs,
+    /// No key, amino mode, 64 zero bytes.
+    Keplr,
+}
+
+fn key(number: u32) -> Any {
+    let mut key = vec![2; 33];
+    key[29..].copy_from_slice(&number.to_be_bytes());
+    Any { type_url: PubKey::type_url(), value: PubKey { key }.encode_to_vec() }
+}
+
+fn single(mode: i32) -> ModeInfo {
+    ModeInfo { sum: Some(Sum::Single(mode_info::Single { mode })) }
+}
+
+/// The signer's part as it is once signed: info and signature.
+fn signed_part(signer: &Signer, sequence: u64) -> (SignerInfo, Vec<u8>) {
+    let (public_key, mode, signature) = match *signer {
+        Signer::Single => (key(1), single(1), vec![7; 64]),
+        Signer::Multisig { keys, signing } => {
+            let all =
+                LegacyAminoPubKey { threshold: signing, public_keys: (0..keys).map(key).collect() };
+            let bits = (0..signing).fold(0u8, |bits, bit| bits | (0x80 >> bit));
+            let bitarray = Some(CompactBitArray { extra_bits_stored: keys % 8, elems: vec![bits] });
+            let mode_infos = (0..signing).map(|_| single(127)).collect();
+            let signatures = MultiSignature { signatures: vec![vec![7; 64]; signing as usize] };
+            let any = Any { type_url: LegacyAminoPubKey::type_url(), value: all.encode_to_vec() };
+            let multi = ModeInfo { sum: Some(Sum::Multi(Multi { bitarray, mode_infos })) };
+            (any, multi, signatures.encode_to_vec())
+        }
+    };
+    (SignerInfo { public_key: Some(public_key), mode_info: Some(mode), sequence }, signature)
+}
+
+/// A signer that the chain knows: its address and what a signed transaction of it holds.
+fn known(world: &mut World, signer: &Signer) -> (Address, SignerInfo, Vec<u8>) {
+    let mut bob = world.chain.wallet("bob");
+    let (mut info, signature) = signed_part(signer, 0);
+    if let Signer::Single = signer {
+        let signed = TxRaw::decode(send(&bob, 1)).expect("a transaction");
+        let signed = AuthInfo::decode(&*signed.auth_info_bytes).expect("auth info");
+        info = signed.signer_infos[0].clone();
+        return (bob.address(), info, signature);
+    }
+    let key = info.public_key.as_ref().expect("given");
+    let address = crate::tx::PublicKey::from_any(key).expect("a key").address();
+    let coin = Coin::new("boot", Amount(1_000_000_000));
+    let funding = bob.sign(vec![bob.send_message(&address, &[coin])]);
+    assert!(world.chain.block(vec![funding]).results[0].is_ok());
+    (address, info, signature)
+}
+
+/// The same before it is signed, as a client asks.
+fn asked(client: Client, signer: &Signer, signed: &SignerInfo) -> (SignerInfo, Vec<u8>) {
+    let mut info = signed.clone();
+    match (client, signer) {
+        (Client::CosmJs, _) => {
+            info.mode_info = Some(single(0));
+            return (info, Vec::new());
+        }
+        (Client::Keplr, Signer::Single) => info.mode_info = Some(single(127)),
+        (Client::Keplr, Signer::Multisig { .. }) => (),
+    }
+    info.public_key = None;
+    (info, vec![0; 64])
+}
+
+fn payment(from: &Address, amount: u8) -> Any {
+    use cyber_proto::cosmos::bank::v1beta1::MsgSend;
+    let amount = ProtoCoin { denom: "boot".into(), amount: amount.to_string() };
+    let message = MsgSend {
+        from_address: from.to_bech32("bostrom"),
+        to_address: Wallet::new("carol", "bostrom", "").bech32(),
+        amount: vec![amount],
+    };
+    Any { type_url: MsgSend::type_url(), value: message.encode_to_vec() }
+}
+
+fn raw(body: &TxBody, (info, signature): (SignerInfo, Vec<u8>), fee: Fee) -> Bytes {
+    let auth = AuthInfo { signer_infos: vec![info], fee: Some(fee), ..Default::default() };
+    let raw = TxRaw {
+        body_bytes: body.encode_to_vec(),
+        auth_info_bytes: auth.encode_to_vec(),
+        signatures: vec![signature],
+    };
+    Bytes::from(raw.encode_to_vec())
+}
+
+fn signers() -> impl Strategy<Value = Signer> {
+    let several = (1u32..=7).prop_flat_map(|keys| (Just(keys), 1..=keys));
+    let several = several.prop_map(|(keys, signing)| Signer::Multisig { keys, signing });
+    prop_oneof![Just(Signer::Single), several]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn gas_of_one_and_four_tenths_of_the_simulated_never_runs_out(
+        (of_links, items, memo) in (any::<bool>(), 1u8..40, 0usize..256),
+        coins in 0usize..3,
+        signer in signers(),
+        client in prop_oneof![Just(Client::CosmJs), Just(Client::Keplr)],
+    ) {
+        let mut world = World::new();
+        let (address, info, signature) = known(&mut world, &signer);
+        let engine = shared(&mut world);
+        let links: Vec<_> = (0..items).map(|at| (particle(100 + at), particle(200))).collect();
+        let message = match (of_links, &signer) {
+            (true, Signer::Single) => world.chain.wallet("bob").link_message(&links, false),
+            _ => payment(&address, items),
+        };
+        let memo = "m".repeat(memo);
+        let body = TxBody { messages: vec![message], memo, ..TxBody::default() };
+        let told = engine.simulate(raw(&body, asked(client, &signer, &info), Fee::default()));
+        prop_assert!(told.is_ok(), "{}", told.log);
+        let gas_limit = (told.gas_used * 14 / 10) as u64;
+        let coin = |at| ProtoCoin { denom: format!("denom{at}"), amount: "1000000".into() };
+        let fee = Fee { gas_limit, amount: (0..coins).map(coin).collect(), ..Fee::default() };
+        let tx = raw(&body, (info, signature), fee);
+        // Gas is looked at before fees and signatures, which are not good here.
+        let mut results = Vec::new();
+        engine.check_txs(&[engine::CheckRequest { tx, kind: CheckKind::New }], &mut results);
+        prop_assert_ne!(results[0].code, code::OUT_OF_GAS, "{}", &results[0].log);
+    }
 }
