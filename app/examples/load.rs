@@ -239,8 +239,8 @@ fn height(health: &str) -> Outcome<(u64, u64)> {
     let (_, body) = Connection::open(health)?.get("/metrics")?;
     let text = String::from_utf8(body)?;
     let value = |name: &str| {
-        let lines = text.lines().filter_map(|line| line.split_once(' '));
-        let found = lines.filter(|(key, _)| *key == name).next_back()?;
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let found = lines.rfind(|(key, _)| *key == name)?;
         found.1.split('.').next()?.parse::<u64>().ok()
     };
     let height = value("cyberd_height").ok_or("no height in the metrics")?;

@@ -171,6 +171,11 @@ impl Gate {
         }
     }
 
+    /// Whether a route's answer is the whole of it, or `call` adds what CometBFT knows.
+    pub fn is_whole(&self, path: &str) -> bool {
+        self.remote.is_none() || path != LINKS_OF
+    }
+
     /// Does some work of a query on a thread of its own kind, when there is a place.
     pub async fn run<T: Send + 'static>(
         self: &Arc<Gate>,

@@ -203,7 +203,8 @@ async fn call(
     asked: Asked,
 ) -> Result<(Vec<u8>, Height), Denial> {
     let own = tables.clone();
-    if let Some(route) = routes::find(&endpoint.method) {
+    let route = routes::find(&endpoint.method).filter(|_| gate.is_whole(&endpoint.method));
+    if let Some(route) = route {
         return gate
             .run(move |gate| {
                 let request = read_request(&own, &endpoint, &asked)?;

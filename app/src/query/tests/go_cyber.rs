@@ -48,7 +48,8 @@ fn served() -> Served {
     outcome.results.iter().for_each(|result| assert!(result.is_ok(), "{}", result.log));
     let past = Height(world.chain.next_height().0 + 25);
     world.chain.run_to(past);
-    let most = GateLimits { places: 4, waiting_max: 64, time_limit: limits().time_limit };
+    let time_limit = limits().time_limit;
+    let most = GateLimits { places: 4, waiting_max: 64, time_limit, watchers_max: 1 };
     Served::over(world.chain, most, |queries| queries)
 }
 
