@@ -15,7 +15,7 @@ use crate::round::{Round, Strategy};
 use crate::share::{contribution, share};
 use crate::tiles::SPAN;
 use crate::weigh::Weigher;
-use crate::{code, threads, Error, Link, Parameters};
+use crate::{code, memory, threads, Error, Link, Parameters};
 
 /// How an engine works; none of it changes a result.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,11 @@ impl Default for Options {
         }
     }
 }
+
+/// Particles that a thread takes at a time where there is little to do for each.
+const CHUNK: usize = 1 << 17;
+/// How many particles ahead codes are asked for.
+const CODES_AHEAD: usize = 32;
 
 /// A graph that only grows.
 #[derive(Debug)]
@@ -235,7 +240,9 @@ impl Graph {
         let fresh = code::floor(parameters.base(), parameters.code_bits);
         (round.base, round.bits) == (parameters.base(), parameters.code_bits)
             && codes[inner.len()..].iter().all(|&code| code == fresh)
-            && codes.iter().zip(inner).all(|(&code, &own)| round.codes[own as usize] == code)
+            && self.each_particle(codes.chunks(CHUNK), |codes, inner| {
+                self.own_codes(inner).zip(codes).all(|(own, &code)| own == code)
+            })
     }
 
     /// Brings the new particles and links to their places; whether that built all rows anew, and
@@ -302,11 +309,35 @@ impl Graph {
 
     /// The codes in order of particle numbers.
     fn codes(&self) -> Vec<u32> {
-        let mut codes = vec![0; self.links.inner.len()];
-        for (code, &private) in codes.iter_mut().zip(&self.links.inner) {
-            *code = self.round.codes[private as usize];
-        }
+        let mut codes = memory::zeros(self.links.inner.len());
+        self.each_particle(codes.chunks_mut(CHUNK), |codes: &mut [u32], inner| {
+            codes.iter_mut().zip(self.own_codes(inner)).for_each(|(code, own)| *code = own);
+            true
+        });
         codes
+    }
+
+    /// The codes of particles with these private numbers, which are anywhere.
+    fn own_codes<'a>(&'a self, inner: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+        let codes = &self.round.codes;
+        let ahead = inner.iter().skip(CODES_AHEAD).chain(std::iter::repeat(&0));
+        inner.iter().zip(ahead).map(move |(&own, &later)| {
+            memory::prefetch(codes, later as usize);
+            codes[own as usize]
+        })
+    }
+
+    /// Calls `work` with each chunk of particles and their private numbers, on all threads; whether
+    /// it always said yes.
+    fn each_particle<T: Send>(
+        &self,
+        chunks: impl Iterator<Item = T>,
+        work: impl Fn(T, &[u32]) -> bool + Sync,
+    ) -> bool {
+        let tasks: Vec<_> = chunks.zip(self.links.inner.chunks(CHUNK)).collect();
+        let mut workers = vec![(); self.options.threads.min(tasks.len())];
+        let answers = threads::queue(tasks, &mut workers, |(), (part, inner)| work(part, inner));
+        answers.into_iter().all(|yes| yes)
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use crate::rows::{end, weight, within, word, Added, AddedLink, Rows};
+use crate::rows::{end, within, word, Added, AddedLink, Rows};
 use crate::tiles::Tiles;
 use crate::{memory, threads, Link};
 
@@ -146,6 +146,14 @@ impl Links {
         self.stale = Stale::All;
     }
 
+    /// Links whose weights in the tiles are not up to date.
+    pub fn stale(&self) -> usize {
+        match &self.stale {
+            Stale::All => self.len(),
+            Stale::Sources(_, links) => *links,
+        }
+    }
+
     /// Brings the tiles up to date with the out-rows.
     pub fn settle(&mut self, thread_count: usize) {
         let stale = std::mem::replace(&mut self.stale, Stale::Sources(Vec::new(), 0));
@@ -158,23 +166,10 @@ impl Links {
             Stale::Sources(mut sources, _) => {
                 sources.sort_unstable();
                 sources.dedup();
-                for source in sources {
-                    self.settle_source(source);
-                }
+                self.tiles.set(&sources, &self.out);
             }
         }
         self.settle_added();
-    }
-
-    fn settle_source(&mut self, source: u32) {
-        let mut before = None;
-        for &out in self.out.row(source as usize) {
-            let target = end(out);
-            if before.replace(target) == Some(target) {
-                continue;
-            }
-            self.tiles.set(source, target, weight(out));
-        }
     }
 
     fn settle_added(&mut self) {

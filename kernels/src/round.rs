@@ -36,8 +36,10 @@ enum Ahead {
     All,
 }
 
-/// A link on a full sweep costs less than one of a delta sweep, by this factor.
-const PUSH_COST: usize = 4;
+/// What a link costs in a delta sweep, and what one costs that a full sweep has to bring up to date
+/// first, when one of a full sweep costs 1.
+const PUSH_COST: usize = 8;
+const STALE_COST: usize = 8;
 
 #[derive(Debug)]
 pub struct Round {
@@ -142,10 +144,16 @@ impl Round {
                 || match (strategy, &self.ahead) {
                     (Strategy::Full, _) => true,
                     (Strategy::Delta, _) => false,
-                    (Strategy::Cheapest, Ahead::List(changes)) => changes.work > most,
+                    (Strategy::Cheapest, Ahead::List(changes)) => {
+                        changes.work > most + links.stale() * STALE_COST / PUSH_COST
+                    }
                     (Strategy::Cheapest, _) => true,
                 };
-            let room = if strategy == Strategy::Delta { usize::MAX } else { most + 1 };
+            let room = match strategy {
+                Strategy::Cheapest => most + 1,
+                Strategy::Full => 0,
+                Strategy::Delta => usize::MAX,
+            };
             done.changed_in_last = if full {
                 done.full += 1;
                 self.pull(links, room, ranges, abort)?

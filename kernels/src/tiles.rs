@@ -128,15 +128,29 @@ impl Tiles {
         });
     }
 
-    /// Sets the weight of a pair that is here.
-    pub fn set(&mut self, source: u32, target: u32, weight: u32) {
-        let block = self.blocks[(target >> self.granule) as usize] as usize;
-        let range = self.range(block, source as usize / SPAN);
-        let tile = &mut self.pairs[range];
-        let key = (source as u16, (target - self.starts[block]) as u16);
-        let place = tile.partition_point(|pair| (pair.source, pair.target) < key);
-        assert!((tile[place].source, tile[place].target) == key, "the pair has a place");
-        tile[place].weight = weight;
+    /// Sets the weights of some sources, ascending, from their rows in `out`.
+    pub fn set(&mut self, sources: &[u32], out: &Rows) {
+        let chunks = self.chunks;
+        let (pairs, offsets) = (&mut self.pairs, &self.offsets);
+        for &source in sources {
+            // The pairs of a source in a block stand one after the other, in order of target.
+            let (mut place, mut after) = (0, 0);
+            let number = source as usize;
+            each_pair(out, number..number + 1, |source, target, weight| {
+                if target >= after {
+                    let block = self.blocks[(target >> self.granule) as usize] as usize;
+                    after = self.starts[block + 1];
+                    let tile = block * chunks + number / SPAN;
+                    let range = offsets[tile] as usize..offsets[tile + 1] as usize;
+                    let below = |pair: &Pair| pair.source < source as u16;
+                    place = range.start + pairs[range].partition_point(below);
+                }
+                let pair = &mut pairs[place];
+                assert!(pair.source == source as u16, "the pair has a place");
+                pair.weight = weight;
+                place += 1;
+            });
+        }
     }
 
     fn range(&self, block: usize, chunk: usize) -> Range<usize> {
