@@ -74,6 +74,8 @@ impl Api {
             return Ok(Api { grpc: None, rest: None, runtime: None });
         }
         let runtime = runtime(config.query.threads)?;
+        let filling = gate.clone();
+        runtime.spawn(async move { filling.fill().await });
         let cors = cors(api);
         let body_bytes_max = api.body_bytes_max;
         if let Some((listener, address)) = grpc {

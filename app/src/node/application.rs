@@ -11,10 +11,11 @@ use crate::error::Fault;
 use crate::modules::{bandwidth, rank};
 use crate::query::gate::Gate;
 use crate::query::Queries;
+use crate::search::transactions::Sketch;
 use crate::search::Follower;
 use crate::store;
 use crate::telemetry;
-use crate::types::{Hash, Height};
+use crate::types::{sha256, Hash, Height};
 use prost::bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,6 +48,8 @@ pub(super) struct App {
     /// Before the gRPC and REST servers, which hear of commits through it.
     pub gate: Arc<Gate>,
     pub search: Follower,
+    /// What the transactions of the block did that is not committed yet.
+    pub sketches: Mutex<Vec<Sketch>>,
     pub heart: Arc<Heart>,
 }
 
@@ -94,7 +97,11 @@ impl Application for App {
     }
 
     fn finalize_block(&self, block: Block) -> Result<BlockOutcome, Fault> {
-        self.engine.finalize_block(&block)
+        let outcome = self.engine.finalize_block(&block)?;
+        let pairs = block.txs.iter().zip(&outcome.results);
+        let sketches = pairs.map(|(tx, result)| Sketch::of(sha256(tx), &result.events)).collect();
+        *self.sketches.lock().unwrap_or_else(PoisonError::into_inner) = sketches;
+        Ok(outcome)
     }
 
     fn commit(&self) -> Result<Height, Fault> {
@@ -102,6 +109,8 @@ impl Application for App {
         self.heart.beat();
         let latest = self.engine.reader().latest();
         record(&latest);
+        let sketches = self.sketches.lock().map(|mut it| std::mem::take(&mut *it));
+        self.search.transacted(&latest, sketches.unwrap_or_default());
         self.gate.committed(latest.height());
         self.search.committed(latest);
         Ok(retain)

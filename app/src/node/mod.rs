@@ -29,7 +29,7 @@ use api::Api;
 use application::{App, Heart};
 use health::Health;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::signal::unix::{signal, SignalKind};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
@@ -157,7 +157,7 @@ fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> Resu
         .simulating(Box::new(move |tx| of_simulator.simulate(tx)));
     let queries = Arc::new(queries);
     let gate = api::gate(queries.clone(), config)?;
-    Ok(App { engine: engine.clone(), queries, gate, search, heart })
+    Ok(App { engine: engine.clone(), queries, gate, search, sketches: Mutex::default(), heart })
 }
 
 fn open(config: &Config) -> Result<Engine, Fault> {

@@ -111,6 +111,14 @@ impl Gate {
         Gate { remote: Some(Arc::new(remote)), ..self }
     }
 
+    /// Reads again, from CometBFT's blocks, what searches for transactions need of the time before
+    /// the start. Ends when that is done.
+    pub async fn fill(&self) {
+        if let Some(remote) = &self.remote {
+            remote.fill().await;
+        }
+    }
+
     /// A height was committed. Never waits.
     pub fn committed(&self, height: Height) {
         self.heights.send_replace(height);

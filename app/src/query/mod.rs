@@ -114,6 +114,11 @@ impl Queries {
         }
     }
 
+    /// The search index.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
     /// What a handler sees of a state; also for gRPC and REST.
     pub fn context<'a>(&'a self, snapshot: &'a Snapshot) -> Context<'a> {
         let limit_ms = u64::try_from(self.limits.time_limit.as_millis()).unwrap_or(u64::MAX);

@@ -1,6 +1,7 @@
 //! The thread that keeps an index up with what is committed: everything at a start, then block by
 //! block, beside the next one. It holds states alone, never the disk.
 
+use super::transactions::Sketch;
 use super::Index;
 use crate::store::Snapshot;
 use std::sync::mpsc::{sync_channel, SyncSender};
@@ -28,6 +29,14 @@ impl Follower {
         let thread = std::thread::Builder::new().name("search".into()).spawn(body);
         thread.expect("the system gives a thread");
         Follower { index: noting, states }
+    }
+
+    /// What the transactions of a height did that is now committed.
+    pub fn transacted(&self, state: &Snapshot, sketches: Vec<Sketch>) {
+        if self.index.is_on() {
+            let links = state.sizes().links;
+            self.index.transactions().append(state.height(), links, sketches);
+        }
     }
 
     /// A state was committed. Never waits: while the thread is busy, states are passed over; the

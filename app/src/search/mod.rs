@@ -21,6 +21,7 @@ pub mod explain;
 pub mod follower;
 mod neighbours;
 mod order;
+pub mod transactions;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use neighbours::{Kept, Question};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use transactions::Transactions;
 
 /// What all ranks together come to where the API speaks of rank as an integer.
 pub const RANK_SCALE: u64 = 1_000_000_000_000_000;
@@ -100,6 +102,7 @@ pub struct Index {
     /// The state noted last, and one that held the inputs of the round published last.
     noted: Mutex<Option<Arc<Snapshot>>>,
     inputs: ArcSwapOption<Snapshot>,
+    transactions: Transactions,
 }
 
 /// The best of all particles under the ranks of so many rounds.
@@ -123,6 +126,7 @@ impl Index {
             derived: Derived::default(),
             noted: Mutex::new(None),
             inputs: ArcSwapOption::empty(),
+            transactions: Transactions::default(),
         }
     }
 
@@ -153,6 +157,11 @@ impl Index {
         self.adjacency.extend(before, snapshot, |links| done.store(links, Relaxed));
         done.store(after.links, Relaxed);
         self.followed.store(Arc::new(after));
+    }
+
+    /// Which transactions did what.
+    pub fn transactions(&self) -> &Transactions {
+        &self.transactions
     }
 
     /// Notes a committed state: when a round is published, the state before it holds what the

@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tendermint::block::Height;
 use tendermint::{Hash, Time};
-use tendermint_rpc::endpoint::{block, broadcast, status, tx, tx_search, validators};
+use tendermint_rpc::endpoint::{
+    block, block_results, broadcast, status, tx, tx_search, validators,
+};
 use tendermint_rpc::error::ErrorDetail;
 use tendermint_rpc::{Client as _, Error, HttpClient, HttpClientUrl, Order, Paging};
 use tokio::sync::Semaphore;
@@ -74,6 +76,11 @@ impl Cometbft {
             Some(height) => self.limited(&self.calls, self.http.block(height)).await,
             None => self.limited(&self.calls, self.http.latest_block()).await,
         }
+    }
+
+    /// What a block's transactions came to.
+    pub async fn results(&self, height: Height) -> Result<block_results::Response, QueryError> {
+        self.limited(&self.calls, self.http.block_results(height)).await
     }
 
     /// The time of a block.

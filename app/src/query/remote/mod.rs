@@ -8,6 +8,7 @@
 //! | [`cometbft`] | the calls to CometBFT's RPC, their limits and what their failures mean |
 //! | `transactions` | look up, search, broadcast, blocks with their transactions |
 //! | `node` | blocks, validators, what the node says of itself |
+//! | `conditions`, `history` | searches that our own lists answer, and the lists of the past |
 //! | `response` | a result as `TxResponse` |
 //!
 //! Invariants: a call takes at most [`cometbft::TIME_LIMIT`]; searches, which make CometBFT load
@@ -15,6 +16,8 @@
 //! Deliberately absent: any state of its own but the times of some blocks.
 
 pub mod cometbft;
+mod conditions;
+mod history;
 mod node;
 pub(super) mod response;
 mod transactions;

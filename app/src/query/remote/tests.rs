@@ -90,3 +90,150 @@ fn logs_begin_with_each_message_and_leave_the_door_out() {
     assert_eq!(shape, [(0, 2), (1, 1)]);
     assert_eq!(logs[0].events[0].attributes.len(), 2, "without msg_index");
 }
+
+/// A transaction as the lists know it, and as a plain look at its events does.
+struct Told {
+    sketch: crate::search::transactions::Sketch,
+    hash: crate::types::Hash,
+    events: Vec<crate::state::Event>,
+}
+
+/// Whether one event of a transaction has all conditions of a query: CometBFT's rule.
+fn holds(told: &Told, query: &str) -> bool {
+    let conditions: Vec<(&str, &str)> = query
+        .split(" AND ")
+        .map(|condition| condition.split_once('=').expect("a condition"))
+        .map(|(key, value)| (key, value.trim_matches('\'')))
+        .collect();
+    told.events.iter().any(|event| {
+        conditions.iter().all(|(key, value)| {
+            let has = |(name, text): &(&str, String)| {
+                format!("{}.{name}", event.kind) == *key && text == value
+            };
+            event.attributes.iter().any(has)
+        })
+    })
+}
+
+/// Blocks of links and payments, some refused; by heights.
+fn story(chain: &mut crate::testkit::Chain) -> Vec<Vec<Told>> {
+    use crate::search::transactions::Sketch;
+    use crate::types::{sha256, Amount, Coin, Particle};
+    let particle = |name: u8| Particle([name; 32]);
+    let mut wallets = ["alice", "bob"].map(|name| chain.wallet(name));
+    let mut heights = Vec::new();
+    for round in 0u8..12 {
+        let mut txs = Vec::new();
+        for (at, wallet) in wallets.iter_mut().enumerate() {
+            let own = round / 2 * (at as u8 + 1);
+            let links = [(particle(own), particle(own + 1)), (particle(40), particle(own))];
+            // Every second time the same links again: refused, or passed over by alice.
+            txs.push(wallet.sign(vec![wallet.link_message(&links, at == 0)]));
+            let coin = Coin::new("boot", Amount(u128::from(round) + 1));
+            let to = crate::testkit::Wallet::new("carol", "bostrom", "").address();
+            txs.push(wallet.sign(vec![wallet.send_message(&to, &[coin])]));
+        }
+        let results = chain.block(txs.clone()).results;
+        let told = txs.iter().zip(results).map(|(tx, result)| {
+            let hash = sha256(tx);
+            Told { sketch: Sketch::of(hash, &result.events), hash, events: result.events }
+        });
+        heights.push(told.collect());
+    }
+    heights
+}
+
+#[test]
+fn lists_find_what_the_events_say_wherever_the_process_began() {
+    use crate::search::transactions::{Part, Slice};
+    use crate::search::Deadline;
+    let mut chain = crate::testkit::Chain::new();
+    let heights = story(&mut chain);
+    let snapshot = chain.snapshot();
+    let all: Vec<&Told> = heights.iter().flatten().collect();
+    let name = |name: &str| chain.wallet(name).bech32();
+    let cid = |name: u8| crate::types::Particle([name; 32]).to_cid();
+    let mut queries: Vec<String> = Vec::new();
+    for neuron in [name("alice"), name("bob"), name("carol")] {
+        queries.push(format!("message.sender='{neuron}'"));
+        queries.push(format!("cyberlink.neuron='{neuron}'"));
+        for action in ["/cyber.graph.v1beta1.MsgCyberlink", "/cosmos.bank.v1beta1.MsgSend"] {
+            queries.push(format!("message.action='{action}'"));
+            queries.push(format!("message.action='{action}' AND message.sender='{neuron}'"));
+        }
+        for particle in [0, 1, 2, 5, 40, 99] {
+            for end in ["particleFrom", "particleTo"] {
+                let end = format!("cyberlink.{end}='{}'", cid(particle));
+                queries.push(format!("{end} AND cyberlink.neuron='{neuron}'"));
+                queries.push(format!("{end} AND cyberlink.particleFrom='{}'", cid(40)));
+                queries.push(end);
+            }
+        }
+    }
+    queries.retain(|query| query.matches("particleFrom").count() < 2);
+    for began in [0, 5, 11] {
+        let index = Arc::new(crate::search::Index::new());
+        let mut links = 0;
+        let mut before = Part::default();
+        for (at, told) in heights.iter().enumerate() {
+            let height = crate::types::Height(snapshot.height().0 - 11 + at as u64);
+            let sketches: Vec<_> = told.iter().map(|told| told.sketch.clone()).collect();
+            let made = |told: &&Told| holds_links(told);
+            links += told.iter().map(|told| made(&told)).sum::<u32>();
+            match at < began {
+                true => before.append(sketches),
+                false => index.transactions().append(height, links, sketches),
+            }
+        }
+        assert_eq!(links, snapshot.sizes().links);
+        let limits = crate::query::tests::limits();
+        let asked = Queries::new(chain.engine().reader().clone(), index.clone(), limits);
+        let context = asked.context(&snapshot);
+        let view = index.view(&snapshot).expect("an index");
+        let find = |query: &str, slice: Slice| {
+            let wanted = conditions::wanted(&context, query).expect("one of ours");
+            index.transactions().find(&view, &wanted, slice, || Ok(())).expect("in time")
+        };
+        let whole = Slice { skip: 0, take: usize::MAX, newest_first: false };
+        assert_eq!(find(&queries[0], whole), None, "what was before is missing");
+        index.transactions().set_before(before);
+        for query in &queries {
+            let expected: Vec<_> =
+                all.iter().filter(|told| holds(told, query)).map(|told| told.hash).collect();
+            let found = find(query, whole).expect("complete");
+            assert_eq!((found.total, &found.hashes), (expected.len(), &expected), "{query}");
+            let slice = Slice { skip: 1, take: 2, newest_first: true };
+            let page = find(query, slice).expect("complete");
+            let newest: Vec<_> = expected.iter().rev().skip(1).take(2).copied().collect();
+            assert_eq!((page.total, page.hashes), (expected.len(), newest), "{query}");
+        }
+        assert_eq!(context.deadline.check(), Deadline::never().check());
+    }
+    assert!(queries.iter().any(|query| all.iter().filter(|it| holds(it, query)).count() > 5));
+}
+
+/// How many links a transaction made.
+fn holds_links(told: &Told) -> u32 {
+    let is_link =
+        |event: &&crate::state::Event| event.attributes.iter().any(|(key, _)| *key == "particleTo");
+    told.events.iter().filter(is_link).count() as u32
+}
+
+#[test]
+fn conditions_of_other_kinds_are_left_to_cometbft() {
+    let world = World::new();
+    let snapshot = world.chain.snapshot();
+    let context = world.queries.context(&snapshot);
+    for query in [
+        "tx.height>5",
+        "transfer.recipient='x'",
+        "message.sender='a' AND cyberlink.neuron='b'",
+        "message.sender='a' AND message.sender='b'",
+        "message.sender=5",
+        "message.action='/cosmos.gov.v1.MsgVote'",
+        "message.sender='a' AND tx.height=3",
+        "cyberlink.neuron EXISTS",
+    ] {
+        assert_eq!(conditions::wanted(&context, query), None, "{query}");
+    }
+}

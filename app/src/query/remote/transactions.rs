@@ -89,6 +89,9 @@ impl Remote {
     ) -> Result<proto::GetTxsEventResponse, QueryError> {
         let query = conditions(&request)?;
         let page = page(&request)?;
+        if let Some((rows, total)) = self.search_lists(&query, page).await? {
+            return self.answer_of(rows, total).await;
+        }
         let found = self.cometbft.search(query, page).await;
         let found = match found {
             // CometBFT refuses pages past the end.
