@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     };
     let answer = std::fs::read_to_string(&path)
         .map_err(|error| error.to_string())
-        .and_then(|text| known::check(&text));
+        .and_then(|text| known::check(&text, &std::env::temp_dir()));
     match answer {
         Ok((cases, engines)) => {
             println!("{path}: {cases} cases, {engines} engines, no difference");

@@ -11,8 +11,10 @@ use std::time::Instant;
 
 use crate::links::{self, Links};
 use crate::output::{Outcome, Timing};
+use crate::push::Changes;
 use crate::round::{Round, Strategy};
 use crate::share::{contribution, share};
+use crate::threads::Crew;
 use crate::tiles::SPAN;
 use crate::weigh::Weigher;
 use crate::{code, memory, threads, Error, Link, Parameters};
@@ -160,13 +162,11 @@ impl Graph {
         if built || !goes_on {
             self.load(parameters, codes);
         }
-        let Options { threads, work_per_thread, .. } = self.options;
-        let ranges = self.links.tiles.split(self.particles as usize, threads, work_per_thread);
-        self.weigh(parameters, built, &ranges);
+        self.weigh(parameters, built);
         let mut timing = Timing { weights: start.elapsed(), built, ..Timing::default() };
         let start = now();
-        let plan = (parameters.sweeps, self.options.strategy);
-        let Some(sweeps) = self.round.sweeps(&mut self.links, plan, &ranges, abort) else {
+        let (plan, crew) = ((parameters.sweeps, self.options.strategy), self.crew());
+        let Some(sweeps) = self.round.sweeps(&mut self.links, plan, crew, abort) else {
             self.round.forget();
             return Err(Error::Aborted);
         };
@@ -198,10 +198,8 @@ impl Graph {
         {
             self.load(parameters, codes);
         }
-        let Options { threads, work_per_thread, .. } = self.options;
-        let ranges = self.links.tiles.split(self.particles as usize, threads, work_per_thread);
-        self.weigh(parameters, built, &ranges);
-        self.links.settle(threads);
+        self.weigh(parameters, built);
+        self.links.settle(self.options.threads);
         let (links, round) = (&self.links, &self.round);
         let blocks = links.tiles.targets(codes.len());
         let Some(block) = choice.checked_rem(blocks.len() as u64) else { return Ok(Vec::new()) };
@@ -228,6 +226,10 @@ impl Graph {
             (particle, code::towards(code, sum, parameters.code_bits))
         };
         Ok(targets.clone().zip(sums).map(own).collect())
+    }
+
+    fn crew(&self) -> Crew {
+        Crew { most: self.options.threads, least: self.options.work_per_thread }
     }
 
     fn ranges(&self, offsets: &[u32]) -> Vec<Range<usize>> {
@@ -274,7 +276,7 @@ impl Graph {
     }
 
     /// Takes in new links and stakes: brings weights and exponents up to date.
-    fn weigh(&mut self, parameters: &Parameters, built: bool, ranges: &[Range<usize>]) {
+    fn weigh(&mut self, parameters: &Parameters, built: bool) {
         let (damping, source_stake) = (parameters.damping(), parameters.source_stake);
         let mut sources: Vec<u32> =
             self.new_links.drain(..).map(|link| self.links.add(&link)).collect();
@@ -299,7 +301,8 @@ impl Graph {
         let work = self.links.work(&sources);
         let few = work <= self.links.len() / 4 && self.options.strategy != Strategy::Full;
         if self.round.is_exact() && (few || self.options.strategy == Strategy::Delta) {
-            self.round.withdraw(&self.links, sources.clone(), ranges.len());
+            let crew = self.crew();
+            self.round.withdraw(&self.links, Changes { list: sources.clone(), work }, crew);
         } else {
             self.round.forget();
         }

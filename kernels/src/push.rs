@@ -7,8 +7,10 @@
 //! targets; then each bin adds it up and looks at its codes. Lists of particles ascend throughout.
 
 use crate::links::Links;
+use crate::round::PUSH_COST;
 use crate::rows::{end, weight};
 use crate::share::{contribution, share, towards};
+use crate::threads::Crew;
 use crate::{memory, threads};
 
 /// Bins that a graph is cut into, and the fewest and most particles of one, as powers of two. Marks
@@ -16,9 +18,7 @@ use crate::{memory, threads};
 const BINS: u32 = 5;
 const LEAST: u32 = 6;
 const MOST: u32 = 16;
-/// Links that a single thread follows faster than others start.
-const WORK_PER_THREAD: usize = 1 << 13;
-/// Sources that a thread takes at a time.
+/// Most sources that a thread takes at a time.
 const SOURCES: usize = 512;
 /// How many sources ahead rows are asked for, and offsets twice as many.
 const ROWS_AHEAD: usize = 8;
@@ -98,8 +98,8 @@ impl Push {
     }
 
     /// Takes back what `sources` gave; remembers whose sums moved.
-    pub fn withdraw(&mut self, columns: Columns<'_>, sources: &Changes, thread_count: usize) {
-        let thread_count = most_threads(sources.work, thread_count);
+    pub fn withdraw(&mut self, columns: Columns<'_>, sources: &Changes, crew: Crew) {
+        let thread_count = crew.size(sources.work * PUSH_COST);
         self.scatter(columns.links, columns.shares, sources, |_| 0, thread_count);
         let mut bins = std::mem::take(&mut self.bins);
         let tasks = self.tasks(&bins, columns.sums, columns.codes);
@@ -112,14 +112,9 @@ impl Push {
 
     /// Gives what changes with the shares of `changes`, then sets the codes of all particles whose
     /// sums moved; gives those whose code changed.
-    pub fn sweep(
-        &mut self,
-        columns: Columns<'_>,
-        changes: &Changes,
-        thread_count: usize,
-    ) -> Changes {
+    pub fn sweep(&mut self, columns: Columns<'_>, changes: &Changes, crew: Crew) -> Changes {
         let Columns { links, shares, sums, codes, exponents, bits } = columns;
-        let thread_count = most_threads(changes.work, thread_count);
+        let thread_count = crew.size(changes.work * PUSH_COST);
         let old = &*codes;
         let new = |source: u32| share(old[source as usize], exponents[source as usize], bits);
         self.scatter(links, shares, changes, new, thread_count);
@@ -155,9 +150,10 @@ impl Push {
             own.resize_with(self.marked.len(), Vec::new);
         }
         let shift = shift(self.particles);
-        let mut tasks = Vec::with_capacity(changes.list.len() / SOURCES + 1);
+        let mut tasks = Vec::new();
         let (mut rest, mut start) = (shares, 0);
-        for sources in changes.list.chunks(SOURCES) {
+        let share_of_thread = changes.list.len() / (4 * thread_count);
+        for sources in changes.list.chunks(share_of_thread.clamp(1, SOURCES)) {
             let (first, last) = (sources[0], sources[sources.len() - 1]);
             let (part, after) = std::mem::take(&mut rest)[(first - start) as usize..]
                 .split_at_mut((last - first + 1) as usize);
@@ -228,11 +224,6 @@ impl Bin<'_> {
         changes.work = links.work(&changes.list);
         changes
     }
-}
-
-/// Threads that are worth their start.
-fn most_threads(work: usize, thread_count: usize) -> usize {
-    thread_count.min(work / WORK_PER_THREAD).max(1)
 }
 
 /// Particles of a bin, as a power of two.

@@ -4,7 +4,6 @@
 //! in-links of i. `shares` lag behind `codes` by what `ahead` names. Everything is under private
 //! numbers (see [`crate::links`]).
 
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::links::Links;
@@ -12,6 +11,7 @@ use crate::memory;
 use crate::pull::{Columns, Pull};
 use crate::push::{self, Changes, Push};
 use crate::share::share;
+use crate::threads::Crew;
 use crate::tiles::SPAN;
 
 /// Which sweeps an engine may use; the answer is the same.
@@ -38,7 +38,7 @@ enum Ahead {
 
 /// What a link costs in a delta sweep, and what one costs that a full sweep has to bring up to date
 /// first, when one of a full sweep costs 1.
-const PUSH_COST: usize = 8;
+pub const PUSH_COST: usize = 8;
 const STALE_COST: usize = 8;
 
 #[derive(Debug)]
@@ -109,11 +109,9 @@ impl Round {
 
     /// Takes out what `sources` gave, before their weights change; they give anew in the next
     /// sweep. Only while exact.
-    pub fn withdraw(&mut self, links: &Links, sources: Vec<u32>, thread_count: usize) {
-        let work = links.work(&sources);
-        let sources = Changes { list: sources, work };
+    pub fn withdraw(&mut self, links: &Links, sources: Changes, crew: Crew) {
         let (push, columns) = self.columns(links);
-        push.withdraw(columns, &sources, thread_count);
+        push.withdraw(columns, &sources, crew);
         match &mut self.ahead {
             Ahead::List(ahead) => {
                 ahead.list.extend(sources.list);
@@ -131,7 +129,7 @@ impl Round {
         &mut self,
         links: &mut Links,
         (limit, strategy): (u32, Strategy),
-        ranges: &[Range<usize>],
+        crew: Crew,
         abort: &AtomicBool,
     ) -> Option<Sweeps> {
         let mut done = Sweeps::default();
@@ -156,10 +154,10 @@ impl Round {
             };
             done.changed_in_last = if full {
                 done.full += 1;
-                self.pull(links, room, ranges, abort)?
+                self.pull(links, room, crew, abort)?
             } else {
                 done.delta += 1;
-                self.push(links, ranges.len())
+                self.push(links, crew)
             };
             if done.changed_in_last == 0 {
                 break;
@@ -177,10 +175,11 @@ impl Round {
         &mut self,
         links: &mut Links,
         limit: usize,
-        ranges: &[Range<usize>],
+        crew: Crew,
         abort: &AtomicBool,
     ) -> Option<u64> {
-        links.settle(ranges.len());
+        let thread_count = crew.size(links.len() + self.codes.len());
+        links.settle(thread_count);
         match std::mem::replace(&mut self.ahead, Ahead::All) {
             Ahead::List(changes) => {
                 for source in changes.list {
@@ -206,20 +205,20 @@ impl Round {
         };
         let columns =
             Columns { codes: &mut self.codes, sums: &mut self.sums, next: &mut self.next };
-        self.scratch.resize_with(ranges.len(), || memory::zeros(SPAN));
+        self.scratch.resize_with(thread_count, || memory::zeros(SPAN));
         let changed = pull.sweep(columns, &mut self.scratch)?;
         self.ahead = changed.list.map_or(Ahead::Next, Ahead::List);
         self.exact = true;
         Some(changed.codes)
     }
 
-    fn push(&mut self, links: &Links, thread_count: usize) -> u64 {
+    fn push(&mut self, links: &Links, crew: Crew) -> u64 {
         let ahead = std::mem::replace(&mut self.ahead, Ahead::All);
         let Ahead::List(changes) = ahead else {
             unreachable!("a delta sweep has a list of changes")
         };
         let (push, columns) = self.columns(links);
-        let changes = push.sweep(columns, &changes, thread_count);
+        let changes = push.sweep(columns, &changes, crew);
         let count = changes.list.len() as u64;
         self.ahead = Ahead::List(changes);
         count

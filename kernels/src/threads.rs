@@ -4,6 +4,21 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+/// How many threads there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Crew {
+    pub most: usize,
+    /// Work from which one more is worth its start.
+    pub least: usize,
+}
+
+impl Crew {
+    /// Threads for that much work, 1 or more.
+    pub fn size(self, work: usize) -> usize {
+        self.most.min(work / self.least.max(1)).max(1)
+    }
+}
+
 /// Runs `work` on every task, each on a thread of its own but the last, which runs here.
 pub fn each<T: Send, R: Send>(mut tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let Some(last) = tasks.pop() else { return Vec::new() };

@@ -172,21 +172,6 @@ impl Tiles {
         blocks.chain(later.map(|start| start..(start + SPAN).min(particles))).collect()
     }
 
-    /// Consecutive targets for at most `thread_count` threads, of about as many pairs each and of
-    /// `least` at least.
-    pub fn split(&self, particles: usize, thread_count: usize, least: usize) -> Vec<Range<usize>> {
-        let starts = &self.starts[..self.starts.len() - 1];
-        let work = |block: usize| self.offsets[block * self.chunks] + self.starts[block];
-        let offsets: Vec<u32> = (0..self.starts.len()).map(work).collect();
-        let mut ranges = threads::split(&offsets, thread_count, least);
-        let row = |block: usize| starts.get(block).map_or(particles, |&start| start as usize);
-        ranges.iter_mut().for_each(|range| *range = row(range.start)..row(range.end));
-        if let Some(first) = ranges.first_mut() {
-            first.start = 0;
-        }
-        ranges
-    }
-
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let fours = [&self.starts, &self.offsets, &self.blocks];

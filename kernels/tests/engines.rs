@@ -83,7 +83,10 @@ fn engines() -> Vec<Graph> {
 
 /// Runs a history through the definition and all engines.
 fn check(steps: &[Step]) {
-    let mut engines = engines();
+    check_with(steps, engines());
+}
+
+fn check_with(steps: &[Step], mut engines: Vec<Graph>) {
     let (mut links, mut stakes) = (Vec::<Link>::new(), vec![0u64; 16]);
     let (mut codes, mut shape, mut particles) = (Vec::new(), (15, 0), 0);
     let go = AtomicBool::new(false);
@@ -192,6 +195,18 @@ fn growth(seed: u64, rounds: u32, particles: u32) -> Vec<Step> {
 #[test]
 fn engines_agree_over_a_hundred_rounds_of_growth() {
     check(&growth(1, 120, 2000));
+}
+
+#[test]
+fn one_two_and_sixteen_threads_agree_over_a_hundred_rounds_of_growth() {
+    let strategies = [Sweeps::Cheapest, Sweeps::Full, Sweeps::Delta];
+    let ways = strategies.into_iter().flat_map(|s| [(1, s), (2, s), (16, s)]);
+    let with = |(threads, strategy)| {
+        Graph::with(Options { threads, strategy, apart: 300, work_per_thread: 1 })
+    };
+    for seed in [3, 4] {
+        check_with(&growth(seed, 110, 3000), ways.clone().map(with).collect());
+    }
 }
 
 #[test]

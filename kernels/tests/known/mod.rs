@@ -1,12 +1,14 @@
 //! Checks a file of known answers, the format of `tests/vectors/rank.json`, with every engine.
 //! Shared by the test and the example `vectors`.
 
-use std::sync::atomic::AtomicBool;
+mod engines;
 
-use cyber_kernels::{
-    base_shift, cpu, hold_stake, starting_codes, Graph, Link, Options, Parameters, Strategy,
-};
+use std::path::Path;
+
+use cyber_kernels::{base_shift, hold_stake, starting_codes, Link, Parameters};
 use serde::Deserialize;
+
+use engines::{Answer, Engine, Named};
 
 #[derive(Deserialize)]
 struct File {
@@ -42,8 +44,9 @@ struct Case {
 /// The damping factor that all known answers use, in 18 decimals.
 const DAMPING: u64 = 850_000_000_000_000_000;
 
-/// Number of cases and engines checked, or the first difference.
-pub fn check(text: &str) -> Result<(usize, usize), String> {
+/// Number of cases and engines checked, or the first difference. `folder` is where engines that are
+/// compiled first are put.
+pub fn check(text: &str, folder: &Path) -> Result<(usize, usize), String> {
     let file: File = serde_json::from_str(text).map_err(|error| error.to_string())?;
     for history in &file.rank_stakes {
         let mut held = 0;
@@ -59,7 +62,7 @@ pub fn check(text: &str) -> Result<(usize, usize), String> {
             format!("base of {particles} particles")
         })?;
     }
-    let engines = engines();
+    let engines = engines::all(folder);
     for case in &file.cases {
         for engine in &engines {
             check_case(case, engine).map_err(|difference| {
@@ -70,30 +73,7 @@ pub fn check(text: &str) -> Result<(usize, usize), String> {
     Ok((file.cases.len(), engines.len()))
 }
 
-/// An engine by name; the definition has no graph.
-struct Engine {
-    name: &'static str,
-    graph: Option<fn() -> Graph>,
-}
-
-fn engines() -> Vec<Engine> {
-    fn with(threads: usize, strategy: Strategy) -> Graph {
-        Graph::with(Options { threads, strategy, apart: 100, work_per_thread: 1 })
-    }
-    let engine = |name, graph| Engine { name, graph };
-    vec![
-        engine("definition", None),
-        engine("full, one thread", Some(|| with(1, Strategy::Full))),
-        engine("full, two threads", Some(|| with(2, Strategy::Full))),
-        engine("delta, one thread", Some(|| with(1, Strategy::Delta))),
-        engine("delta, two threads", Some(|| with(2, Strategy::Delta))),
-        engine("cheapest, one thread", Some(|| with(1, Strategy::Cheapest))),
-        engine("cheapest, sixteen threads", Some(|| with(16, Strategy::Cheapest))),
-        engine("as in a node", Some(|| Graph::new(2))),
-    ]
-}
-
-fn check_case(case: &Case, engine: &Engine) -> Result<(), String> {
+fn check_case(case: &Case, engine: &Named) -> Result<(), String> {
     let parameters = Parameters {
         damping_atomics: DAMPING,
         code_bits: case.code_bits,
@@ -105,30 +85,21 @@ fn check_case(case: &Case, engine: &Engine) -> Result<(), String> {
     let shape = (case.code_bits, parameters.base_shift);
     let mut codes = starting_codes(&[], shape, case.particles, shape);
     let (first, then) = (links(&case.links), links(&case.warm_links));
-    let all: Vec<Link> = first.iter().chain(&then).copied().collect();
     let phases = [
-        ("cold", &first, &first, &case.stakes, &case.cold, case.cold_sweeps),
-        ("warm", &all, &then, &case.warm_stakes, &case.warm, case.warm_sweeps),
+        ("cold", &first, &case.stakes, &case.cold, case.cold_sweeps),
+        ("warm", &then, &case.warm_stakes, &case.warm, case.warm_sweeps),
     ];
     // One graph makes whole rounds, the other stops after each sweep.
-    let mut graphs = engine.graph.map(|new| [new(), new()]);
-    for (phase, all, new, stakes, expected, sweeps) in phases {
+    let (mut whole, mut stepped) = ((engine.new)()?, (engine.new)()?);
+    for (phase, links, stakes, expected, sweeps) in phases {
         let stakes = numbers(stakes)?;
-        let history = match &mut graphs {
-            None => cpu::round(all, &stakes, &parameters, codes),
-            Some([whole, stepped]) => {
-                for graph in [&mut *whole, &mut *stepped] {
-                    graph.grow(case.particles);
-                    graph.append_links(new);
-                    (0..).zip(&stakes).for_each(|(n, &stake)| graph.set_stake(n, stake));
-                }
-                let history = steps(stepped, &parameters, codes.clone())?;
-                let outcome = run(whole, &parameters, &codes)?;
-                same(outcome.0 as usize, history.len(), || format!("{phase}: sweeps at once"))?;
-                compare(&outcome.1, history.last(), || format!("{phase}: whole round"))?;
-                history
-            }
-        };
+        for graph in [&mut whole, &mut stepped] {
+            graph.take(case.particles, links, &stakes);
+        }
+        let history = steps(&mut *stepped, &parameters, codes.clone())?;
+        let (at_once, after, _) = whole.run(&parameters, &codes)?;
+        same(at_once as usize, history.len(), || format!("{phase}: sweeps at once"))?;
+        compare(&after, history.last(), || format!("{phase}: whole round"))?;
         same(history.len() as u32, sweeps, || format!("{phase}: sweeps"))?;
         // Large cases show only the first two sweeps and the last.
         for (index, expected_codes) in expected.iter().enumerate() {
@@ -140,25 +111,16 @@ fn check_case(case: &Case, engine: &Engine) -> Result<(), String> {
     Ok(())
 }
 
-fn run(
-    graph: &mut Graph,
-    parameters: &Parameters,
-    codes: &[u32],
-) -> Result<(u32, Vec<u32>, u64), String> {
-    let outcome =
-        graph.run(parameters, codes, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
-    Ok((outcome.sweeps, outcome.codes, outcome.changed_in_last_sweep))
-}
-
 /// The codes after each sweep, one round per sweep.
 fn steps(
-    graph: &mut Graph,
+    graph: &mut dyn Engine,
     parameters: &Parameters,
     mut codes: Vec<u32>,
 ) -> Result<Vec<Vec<u32>>, String> {
     let mut history = Vec::new();
     for _ in 0..parameters.sweeps {
-        let (_, after, changed) = run(graph, &Parameters { sweeps: 1, ..*parameters }, &codes)?;
+        let one = Parameters { sweeps: 1, ..*parameters };
+        let (_, after, changed): Answer = graph.run(&one, &codes)?;
         let moved = after.iter().zip(&codes).filter(|(a, b)| a != b).count();
         same(changed, moved as u64, || format!("sweep {}: codes changed", history.len() + 1))?;
         history.push(after.clone());
