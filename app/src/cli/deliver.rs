@@ -1,16 +1,18 @@
 //! What all commands that write have in common: who signs, sending, waiting, telling.
 
 use super::context::Context;
+use super::output::Answer;
 use crate::client::keys::{KeyInfo, Secret};
 use crate::client::rpc::Included;
 use crate::client::submit::{Sender, Sent};
 use crate::client::transaction::{Draft, Signing, LIFETIME_BLOCKS};
 use crate::client::{Client, Failure, SigningKey};
 use crate::types::{Address, Coin};
+use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::{json, Value};
 
 /// Flags of every command that writes.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct WriteFlags {
     /// The key that signs [default: `from` of client.toml, else the only key there is]
     #[arg(long, value_name = "KEY")]
@@ -21,6 +23,9 @@ pub struct WriteFlags {
     /// Show what it would cost and do, send nothing; needs no password
     #[arg(long, conflicts_with = "no_wait")]
     pub dry_run: bool,
+    /// Print the signed transaction, send nothing; any node of the chain takes it for 60 blocks
+    #[arg(long, conflicts_with_all = ["no_wait", "dry_run"])]
+    pub sign_only: bool,
 }
 
 impl WriteFlags {
@@ -86,7 +91,7 @@ pub async fn deliver(
     no_wait: bool,
 ) -> Result<Delivered, Failure> {
     let key = context.keys().open(&signer.name, &mut context.password())?;
-    let sender = Sender { client, home: &context.home, prefix: context.prefix(), key: &key };
+    let sender = Sender { client, home: Some(&context.home), prefix: context.prefix(), key: &key };
     let sent = sender.send(draft, &mut |text| context.talk(text)).await?;
     context.talk(&format!("transaction {}", sent.signed.hash_text()));
     if no_wait {
@@ -95,6 +100,28 @@ pub async fn deliver(
     let included = sent.wait(client).await?;
     context.talk(&format!("block {}, code {}", included.height, included.code));
     Ok(Delivered { sent, included: Some(included) })
+}
+
+/// Signs and prints: the bytes in base64, as `POST /cosmos/tx/v1beta1/txs` takes them.
+pub async fn sign_only(
+    context: &Context,
+    client: &Client,
+    signer: &KeyInfo,
+    draft: &Draft,
+) -> Result<Answer, Failure> {
+    let key = context.keys().open(&signer.name, &mut context.password())?;
+    let home = Some(context.home.as_path());
+    let signed = Sender { client, home, prefix: context.prefix(), key: &key }.sign(draft).await?;
+    let bytes = BASE64_STANDARD.encode(&signed.bytes);
+    let json = json!({
+        "tx_bytes": bytes,
+        "tx_hash": signed.hash_text(),
+        "sequence": signed.sequence,
+        "timeout_height": signed.timeout_height,
+        "gas_limit": signed.gas_limit,
+        "fee": signed.fee.as_ref().map(ToString::to_string),
+    });
+    Ok(Answer::new(json, bytes))
 }
 
 /// What a transaction will look like.

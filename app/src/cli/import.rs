@@ -68,7 +68,7 @@ pub fn run(context: &Context, import: &Import) -> Result<Answer, Failure> {
 }
 
 fn read(context: &Context, import: &Import) -> Result<Plan, Failure> {
-    let flags = WriteFlags { from: import.from.clone(), no_wait: false, dry_run: false };
+    let flags = WriteFlags { from: import.from.clone(), ..WriteFlags::default() };
     // Only a file without neurons needs a key of its own; then the missing one is the line's fault.
     let default = match &import.from {
         Some(_) => Some(flags.signer(context)?),

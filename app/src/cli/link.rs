@@ -1,7 +1,7 @@
 //! `cyberd link`: one particle linked to others, then what the first one leads to now.
 
 use super::context::Context;
-use super::deliver::{deliver, size, Delivered, WriteFlags};
+use super::deliver::{deliver, sign_only, size, Delivered, WriteFlags};
 use super::output::{grouped, Answer};
 use super::words::{Named, Words};
 use crate::client::queries::{RankList, RankPage};
@@ -23,7 +23,8 @@ use serde_json::{json, Value};
   cyberd link dog animal
   cyberd link dog animal pet 'best friend' --from alice
   cyberd link dog QmWATWQ7fVPP2EFGu71UkfnqhYXDYH566qy47CnJDgvs8u --dry-run
-  cyberd link dog animal cat --skip-existing --output json")]
+  cyberd link dog animal cat --skip-existing --output json
+  cyberd link dog animal --sign-only > tx; another program sends it")]
 pub struct Link {
     /// Where the links start: a text or a CID
     #[arg(value_name = "FROM")]
@@ -52,6 +53,10 @@ impl Links {
         let from = Named::parse(&link.start, link.text)?;
         let to = link.ends.iter().map(|end| Named::parse(end, link.text));
         Ok(Links { from, to: to.collect::<Result<_, _>>()? })
+    }
+
+    fn named(&self) -> Vec<&Named> {
+        std::iter::once(&self.from).chain(&self.to).collect()
     }
 
     fn draft(&self, neuron: &str, per_message: usize, skip_existing: bool) -> Draft {
@@ -84,9 +89,13 @@ pub fn run(context: &Context, link: &Link) -> Result<Answer, Failure> {
             let plan = Plan::make(&client, &links, &neuron, link.skip_existing).await?;
             return Ok(plan.answer(&links, &words, &params, bytes));
         }
+        if link.write.sign_only {
+            let answer = sign_only(context, &client, &signer, &draft).await?;
+            words.learn(&links.named())?;
+            return Ok(answer);
+        }
         let delivered = deliver(context, &client, &signer, &draft, link.write.no_wait).await?;
-        let named: Vec<&Named> = std::iter::once(&links.from).chain(&links.to).collect();
-        words.learn(&named)?;
+        words.learn(&links.named())?;
         after(&client, &links, &words, &delivered).await
     })
 }

@@ -1,7 +1,7 @@
 //! `cyberd send`: tokens from one account to another.
 
 use super::context::Context;
-use super::deliver::{deliver, size, WriteFlags};
+use super::deliver::{deliver, sign_only, size, WriteFlags};
 use super::output::Answer;
 use crate::client::transaction::{Draft, FeeChoice};
 use crate::client::{Client, Failure};
@@ -42,6 +42,9 @@ pub fn run(context: &Context, send: &Send) -> Result<Answer, Failure> {
         let draft = Draft::send(&from, &to, &coin).paying(fee).memo(&send.memo);
         if send.write.dry_run {
             return dry_run(&client, &from, &to, &coin, &draft).await;
+        }
+        if send.write.sign_only {
+            return sign_only(context, &client, &signer, &draft).await;
         }
         let delivered = deliver(context, &client, &signer, &draft, send.write.no_wait).await?;
         let mut json = delivered.json();

@@ -265,6 +265,17 @@ impl Client {
         Ok((answer.deltas, total))
     }
 
+    /// Where a particle's rank comes from, the `limit` largest shares of links first.
+    pub async fn explain(
+        &self,
+        particle: &Particle,
+        limit: u64,
+    ) -> Result<own::QueryExplainResponse, Failure> {
+        let pagination = Some(page::PageRequest { limit, ..Default::default() });
+        let request = own::QueryExplainRequest { particle: particle.to_cid(), pagination };
+        self.query("/cyberd.v1.Query/Explain", &request).await
+    }
+
     /// The roots of all stores at a height, 0 for the latest.
     pub async fn roots(&self, height: u64) -> Result<own::QueryRootsResponse, Failure> {
         self.query("/cyberd.v1.Query/Roots", &own::QueryRootsRequest { height }).await

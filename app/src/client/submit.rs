@@ -22,7 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Who sends, and from where.
 pub struct Sender<'a> {
     pub client: &'a Client,
-    pub home: &'a Path,
+    /// Where the sequence after the last transaction is remembered, so that several in a row need
+    /// not wait for each other's blocks. Without a home each one has to.
+    pub home: Option<&'a Path>,
+    /// The chain's address prefix.
     pub prefix: &'a str,
     pub key: &'a SigningKey,
 }
@@ -39,23 +42,9 @@ pub struct Sent {
 impl Sender<'_> {
     /// Signs and hands over. `talk` gets what a person should know on the way.
     pub async fn send(&self, draft: &Draft, talk: &mut dyn FnMut(&str)) -> Result<Sent, Failure> {
-        let address = self.key.address();
-        let mut file = SequenceFile::take(self.home, &address, &mut || {
-            talk("Another command is using this key; waiting for it.");
-        })?;
-        let address = address.to_bech32(self.prefix);
-        let status = self.client.status().await?;
-        let account = self.client.account(&address).await?.ok_or_else(|| {
-            let text = format!("account {address} does not exist: unknown address");
-            Failure::of_chain(Exit::Refused, "sdk", 9, &text)
-        })?;
-        let mut signing = Signing {
-            key: self.key,
-            chain_id: &status.chain_id,
-            account_number: account.number,
-            sequence: file.next(&status.chain_id, account.sequence, status.height),
-            timeout_height: status.height + LIFETIME_BLOCKS,
-        };
+        let mut file = self.sequences(talk)?;
+        let place = self.place(file.as_mut()).await?;
+        let mut signing = self.signing(&place);
         let mut signed = draft.sign(&signing)?;
         let mut answer = self.client.broadcast(signed.bytes.clone()).await?;
         if let Some(expected) = expected_sequence(&answer) {
@@ -66,9 +55,59 @@ impl Sender<'_> {
         if let Broadcast::Refused { space, code, log } = answer {
             return Err(Failure::of_chain(Exit::Refused, &space, code, &log));
         }
-        file.note(&status.chain_id, signed.sequence + 1, signed.timeout_height)?;
-        Ok(Sent { signed, address, since: status.height })
+        if let Some(file) = &mut file {
+            file.note(&place.chain_id, signed.sequence + 1, signed.timeout_height)?;
+        }
+        Ok(Sent { signed, address: place.address, since: place.height })
     }
+
+    /// Signs what [`Sender::send`] would hand over, and keeps it to the caller.
+    pub async fn sign(&self, draft: &Draft) -> Result<Signed, Failure> {
+        let mut file = self.sequences(&mut |_| ())?;
+        let place = self.place(file.as_mut()).await?;
+        draft.sign(&self.signing(&place))
+    }
+
+    fn sequences(&self, talk: &mut dyn FnMut(&str)) -> Result<Option<SequenceFile>, Failure> {
+        let waiting = &mut || talk("Another command is using this key; waiting for it.");
+        let taken = |home| SequenceFile::take(home, &self.key.address(), waiting);
+        self.home.map(taken).transpose()
+    }
+
+    /// The next place in the account's order, as the node and the home know it.
+    async fn place(&self, file: Option<&mut SequenceFile>) -> Result<Place, Failure> {
+        let address = self.key.address().to_bech32(self.prefix);
+        let status = self.client.status().await?;
+        let account = self.client.account(&address).await?.ok_or_else(|| {
+            let text = format!("account {address} does not exist: unknown address");
+            Failure::of_chain(Exit::Refused, "sdk", 9, &text)
+        })?;
+        let sequence = file.map_or(account.sequence, |file| {
+            file.next(&status.chain_id, account.sequence, status.height)
+        });
+        let (chain_id, height) = (status.chain_id, status.height);
+        Ok(Place { address, chain_id, height, number: account.number, sequence })
+    }
+
+    fn signing<'s>(&'s self, place: &'s Place) -> Signing<'s> {
+        Signing {
+            key: self.key,
+            chain_id: &place.chain_id,
+            account_number: place.number,
+            sequence: place.sequence,
+            timeout_height: place.height + LIFETIME_BLOCKS,
+        }
+    }
+}
+
+/// Where a transaction comes in its account's order.
+struct Place {
+    address: String,
+    chain_id: String,
+    /// The last block when it was asked for.
+    height: u64,
+    number: u64,
+    sequence: u64,
 }
 
 /// The sequence the node wants instead, when that is why it refused.

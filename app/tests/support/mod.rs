@@ -10,34 +10,22 @@
 pub mod links;
 pub mod processes;
 
+#[allow(unused_imports, reason = "every test file uses a part of it")]
+pub use cyberd::testkit::devchain::free_ports;
+
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(20);
-/// Ports of one chain.
-const ROW: u16 = 10;
-
-/// The first of ten ports that nobody listens on, others for each chain of a process.
-pub fn free_ports() -> u16 {
-    static ROWS: AtomicU16 = AtomicU16::new(0);
-    let start = 38_000 + (std::process::id() % 19) as u16 * 100;
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let rows = (0..190).map(|_| {
-        let row = ROWS.fetch_add(1, Ordering::Relaxed);
-        38_000 + (start - 38_000 + row * ROW) % 1_900
-    });
-    rows.into_iter().find(|base| (*base..base + ROW).all(free)).expect("a free row of ports")
-}
 
 /// Waits until something holds; fails, naming it, if it does not come to hold.
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {

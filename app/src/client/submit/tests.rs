@@ -27,7 +27,8 @@ impl Home {
     }
 
     async fn send(&self, client: &Client, draft: &Draft) -> Result<Sent, Failure> {
-        let sender = Sender { client, home: self.folder.path(), prefix: "bostrom", key: &self.key };
+        let sender =
+            Sender { client, home: Some(self.folder.path()), prefix: "bostrom", key: &self.key };
         sender.send(draft, &mut |_| {}).await
     }
 

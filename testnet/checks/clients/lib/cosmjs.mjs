@@ -17,6 +17,7 @@ export function load(version) {
     signing: inside("@cosmjs/proto-signing"),
     tendermint: inside("@cosmjs/tendermint-rpc"),
     encoding: inside("@cosmjs/encoding"),
+    crypto: createRequire(inside.resolve("@cosmjs/amino"))("@cosmjs/crypto"),
     tx: inside("cosmjs-types/cosmos/tx/v1beta1/tx"),
     abci: inside("cosmjs-types/cosmos/base/abci/v1beta1/abci"),
     binary: inside("cosmjs-types/binary"),

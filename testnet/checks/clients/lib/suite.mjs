@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 
-const TEST_MS = 60_000;
+const TEST_MS = 90_000;
 
 export const chain = JSON.parse(readFileSync(process.env.CYBERD_CHAIN, "utf8"));
 export const { rpc, rest, grpc, chain_id: chainId } = chain;

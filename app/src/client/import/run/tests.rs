@@ -226,7 +226,7 @@ async fn another_program_with_the_same_key_does_no_harm() {
     let stranger = async {
         let sender = crate::client::submit::Sender {
             client: &client,
-            home: elsewhere.path(),
+            home: Some(elsewhere.path()),
             prefix: "bostrom",
             key: &key,
         };
