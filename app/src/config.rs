@@ -40,6 +40,8 @@ pub struct Config {
     pub free_disk_min_bytes: u64,
     pub start_over: bool,
     pub rank_device: Device,
+    /// The GPU worker's program.
+    pub rank_worker: PathBuf,
     pub delta_rounds: u64,
     pub search: bool,
     pub query: QueryLimits,
@@ -58,10 +60,14 @@ pub struct GasPrice {
     pub denom: String,
 }
 
-/// What computes the ranks.
+/// What computes the ranks; the same ranks all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
+    /// The GPU worker if it starts and computes rightly, else the CPU.
+    Auto,
     Cpu,
+    /// As auto, but a node without the worker is not ready.
+    Gpu,
 }
 
 /// What one query may cost.
@@ -159,6 +165,7 @@ impl Config {
             free_disk_min_bytes: 0,
             start_over: false,
             rank_device: Device::Cpu,
+            rank_worker: PathBuf::new(),
             delta_rounds: 0,
             search: false,
             query: QueryLimits {

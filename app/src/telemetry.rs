@@ -38,6 +38,9 @@ pub mod name {
         BANDWIDTH_PRICE = "cyberd_bandwidth_price", "Price of a raw unit of bandwidth";
         ROUND = "cyberd_round", "Last published rank round";
         ROUND_SECONDS = "cyberd_round_seconds", "Rank round, by phase";
+        GPU_UP = "cyberd_gpu_up", "1 while a GPU worker computes the ranks";
+        GPU_ROUNDS = "cyberd_gpu_rounds_total", "Rank rounds that a GPU worker computed";
+        GPU_FAULTS = "cyberd_gpu_faults_total", "Faults of GPU workers, by kind";
         PANICS = "cyberd_panics_total", "Panics turned into an answer";
         MEMORY = "cyberd_memory_bytes", "Resident memory of the process";
     }
@@ -170,6 +173,21 @@ pub fn bandwidth(load_millionths: u64, price_millionths: u64) {
 /// A rank round was published.
 pub fn round_published(round: u64) {
     gauge!(name::ROUND).set(as_gauge(round));
+}
+
+/// Whether a GPU worker computes the ranks.
+pub fn gpu_up(is_up: bool) {
+    gauge!(name::GPU_UP).set(u8::from(is_up));
+}
+
+/// A GPU worker computed a round.
+pub fn gpu_round() {
+    counter!(name::GPU_ROUNDS).increment(1);
+}
+
+/// A GPU worker is of no more use.
+pub fn gpu_fault(kind: &'static str) {
+    counter!(name::GPU_FAULTS, "kind" => kind).increment(1);
 }
 
 /// A phase of a rank round took this long.

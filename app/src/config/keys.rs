@@ -7,6 +7,7 @@ use crate::types::{coin, Decimal};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One setting.
@@ -111,9 +112,25 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "rank.device",
-        right: "cpu",
+        right: "auto, cpu or gpu",
         set: |config, text| {
-            config.rank_device = (text == "cpu").then_some(Device::Cpu).ok_or(None)?;
+            config.rank_device = match text {
+                "auto" => Device::Auto,
+                "cpu" => Device::Cpu,
+                "gpu" => Device::Gpu,
+                _ => return Err(None),
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "rank.worker",
+        right: "empty or the path of cyber-gpu",
+        set: |config, text| {
+            config.rank_worker = match text {
+                "" => beside_us("cyber-gpu"),
+                _ => PathBuf::from(text),
+            };
             Ok(())
         },
     },
@@ -255,6 +272,11 @@ pub const KEYS: &[Key] = &[
         },
     },
 ];
+
+/// A program in the folder of this one.
+fn beside_us(name: &str) -> PathBuf {
+    std::env::current_exe().map_or_else(|_| PathBuf::from(name), |own| own.with_file_name(name))
+}
 
 fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, Option<String>> {
     text.parse().ok().filter(|value| range.contains(value)).ok_or(None)

@@ -24,6 +24,7 @@ pub use types::*;
 
 use crate::ante::GasPrice;
 use crate::error::Fault;
+use crate::rank::device::Setup;
 use crate::rank::worker::BeforeRound;
 use crate::rank::Worker;
 use crate::store::{Reader, Snapshot as StoreSnapshot, Store};
@@ -45,11 +46,18 @@ pub struct Options {
     pub rank_threads: usize,
     /// Called before each round, with its number: tests slow the worker down here.
     pub before_round: Option<BeforeRound>,
+    /// A GPU for the ranks; none: the CPU alone.
+    pub rank_device: Option<Setup>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { minimum_gas_prices: Vec::new(), rank_threads: 2, before_round: None }
+        Options {
+            minimum_gas_prices: Vec::new(),
+            rank_threads: 2,
+            before_round: None,
+            rank_device: None,
+        }
     }
 }
 
@@ -66,7 +74,8 @@ impl Engine {
     /// An engine on an opened store. A round that was running is started again.
     pub fn new(store: Store, options: Options) -> Engine {
         let reader = store.reader();
-        let worker = Worker::new(options.rank_threads, options.before_round);
+        let Options { rank_threads, before_round, rank_device, .. } = options;
+        let worker = Worker::new(rank_threads, before_round, rank_device);
         let block = BlockSide::new(store, worker);
         let committed = block.committed();
         Engine {

@@ -22,6 +22,7 @@ use crate::config::{Config, Device};
 use crate::engine::{self, Engine};
 use crate::error::Fault;
 use crate::query::Queries;
+use crate::rank::device::Setup;
 use crate::search::{Follower, Index};
 use crate::store::{self, Store};
 use crate::telemetry;
@@ -59,7 +60,9 @@ impl Node {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(config.threads);
         // A second node of this process (in tests) uses the pool of the first.
         let _ = threads.build_global();
-        let engine = Arc::new(open(config)?);
+        let device = device(config);
+        let gpu = device.as_ref().map(Setup::status);
+        let engine = Arc::new(open(config, device)?);
         let heart = Arc::new(Heart::new());
         let app = Arc::new(application(&engine, config, heart.clone())?);
         let api = Api::start(config, app.gate.clone())?;
@@ -67,7 +70,7 @@ impl Node {
         // Nobody listens once the node stops anyway.
         let on_fault = Box::new(move |fault| drop(tell.send(fault)));
         let server = Server::start(&config.abci_listen, app, config.query.threads, on_fault)?;
-        let readiness = Arc::new(Readiness::new(config, engine.reader().clone(), heart));
+        let readiness = Arc::new(Readiness::new(config, engine.reader().clone(), heart, gpu));
         let health = config.health_listen.map(|at| Health::start(at, readiness));
         Ok(Node { engine, server, health: health.transpose()?, api, faults })
     }
@@ -160,7 +163,17 @@ fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> Resu
     Ok(App { engine: engine.clone(), queries, gate, search, sketches: Mutex::default(), heart })
 }
 
-fn open(config: &Config) -> Result<Engine, Fault> {
+/// The GPU worker that the settings ask for.
+fn device(config: &Config) -> Option<Setup> {
+    let required = match config.rank_device {
+        Device::Cpu => return None,
+        Device::Auto => false,
+        Device::Gpu => true,
+    };
+    Some(Setup::new(config.rank_worker.clone(), required))
+}
+
+fn open(config: &Config, rank_device: Option<Setup>) -> Result<Engine, Fault> {
     let options = store::Options {
         history_memory_bytes: config.history_memory_bytes,
         checkpoint_heights: config.checkpoint_heights,
@@ -175,10 +188,10 @@ fn open(config: &Config) -> Result<Engine, Fault> {
     let store = Store::open(&folder, options)?;
     let prices = config.minimum_gas_prices.iter();
     let prices = prices.map(|p| GasPrice { denom: p.denom.clone(), amount: p.amount });
-    let Device::Cpu = config.rank_device;
     let options = engine::Options {
         minimum_gas_prices: prices.collect(),
         rank_threads: config.threads,
+        rank_device,
         ..engine::Options::default()
     };
     Ok(Engine::new(store, options))

@@ -2,8 +2,9 @@
 
 use super::application::Heart;
 use super::supervisor;
-use crate::config::Config;
+use crate::config::{Config, Device};
 use crate::modules::rank;
+use crate::rank::device::Status;
 use crate::store::Reader;
 use crate::types::Height;
 use serde::Serialize;
@@ -29,7 +30,7 @@ pub struct Report {
 /// Something that keeps the node from its work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// `cometbft`, `head`, `rank` or `store`.
+    /// `cometbft`, `head`, `rank`, `gpu` or `store`.
     pub check: &'static str,
     pub reason: String,
 }
@@ -43,10 +44,17 @@ pub struct Readiness {
     free_disk_min_bytes: u64,
     reader: Reader,
     heart: Arc<Heart>,
+    /// The GPU worker, where the operator counts on it.
+    gpu: Option<Status>,
 }
 
 impl Readiness {
-    pub(super) fn new(config: &Config, reader: Reader, heart: Arc<Heart>) -> Readiness {
+    pub(super) fn new(
+        config: &Config,
+        reader: Reader,
+        heart: Arc<Heart>,
+        gpu: Option<Status>,
+    ) -> Readiness {
         Readiness {
             rpc: config.cometbft_rpc.clone(),
             home: config.home.clone(),
@@ -54,6 +62,7 @@ impl Readiness {
             free_disk_min_bytes: config.free_disk_min_bytes,
             reader,
             heart,
+            gpu: gpu.filter(|_| config.rank_device == Device::Gpu),
         }
     }
 
@@ -71,6 +80,7 @@ impl Readiness {
             ("cometbft", self.cometbft()),
             ("head", self.head(latest.height())),
             ("rank", if is_empty { Ok(()) } else { round(&latest) }),
+            ("gpu", self.gpu()),
             ("store", self.disk()),
         ];
         let reasons = checks
@@ -111,6 +121,12 @@ impl Readiness {
             (_, true) => Err(format!("block {height} is {age} s old, at most {most} s are right")),
             _ => Ok(()),
         }
+    }
+
+    /// The ranks come all the same, from the CPU.
+    fn gpu(&self) -> Result<(), String> {
+        let missing = self.gpu.as_ref().and_then(Status::missing);
+        missing.map_or(Ok(()), |why| Err(format!("rank.device = gpu, but the worker {why}")))
     }
 
     fn disk(&self) -> Result<(), String> {

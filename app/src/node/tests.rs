@@ -125,7 +125,7 @@ fn an_old_head_and_a_full_disk_are_reasons() {
     };
     let heart = Arc::new(Heart::new());
     let store = Store::open(home.path(), store::Options::default()).expect("it opens");
-    let readiness = Readiness::new(&config, store.reader(), heart);
+    let readiness = Readiness::new(&config, store.reader(), heart, None);
     let checks: Vec<_> = readiness.report().reasons.iter().map(|reason| reason.check).collect();
     assert_eq!(checks, ["head", "store"]);
 }

@@ -108,12 +108,7 @@ impl Feed {
                     |neuron: &Address| Some((snapshot.neuron_number(neuron)?.0, of(neuron)));
                 moved.iter().filter_map(known).collect()
             }
-            None => (0..snapshot.neurons())
-                .map(|number| {
-                    let neuron = snapshot.neuron(NeuronNumber(number));
-                    (number, of(&neuron.expect("a number below the size")))
-                })
-                .collect(),
+            None => stakes(snapshot),
         };
         Feed {
             particles: frozen.particles,
@@ -129,6 +124,15 @@ impl Feed {
             },
         }
     }
+}
+
+/// The rank-stakes of all neurons, by number.
+pub fn stakes(snapshot: &Snapshot) -> Vec<(u32, u64)> {
+    let of = |number| {
+        let neuron = snapshot.neuron(NeuronNumber(number)).expect("a number below the size");
+        (number, state::stake(snapshot, &neuron))
+    };
+    (0..snapshot.neurons()).map(of).collect()
 }
 
 /// The codes of the last round, and those that new particles begin with.

@@ -11,6 +11,7 @@
 //! is guessed or skipped (`engine` tests: a restart at every height, a slow worker). Deliberately
 //! absent: links, stakes or parameters newer than the freeze.
 
+pub mod device;
 pub mod input;
 pub mod output;
 pub mod worker;

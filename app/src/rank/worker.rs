@@ -2,16 +2,20 @@
 //!
 //! It keeps the graph of the engine between rounds and takes in only what is new. Whatever it
 //! holds can be rebuilt from a snapshot, so a node that starts again just starts the round again.
+//! Where a GPU is set up ([`super::device`]), rounds go there first, and come back here if need be.
 
+use super::device::{Budget, FrozenGraph, Setup};
 use super::input::{Feed, Moved};
 use crate::error::Fault;
 use crate::modules::rank::{state, Frozen};
 use crate::store::Snapshot;
-use cyber_kernels::{Graph, Outcome};
+use cyber_kernels::gpu::{Engine, Work};
+use cyber_kernels::Outcome;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A round to compute: its inputs are in the snapshot.
 struct Job {
@@ -35,19 +39,22 @@ pub type BeforeRound = Box<dyn Fn(u64) + Send>;
 
 impl Worker {
     /// Starts the thread. `threads`: how many a sweep may use.
-    pub fn new(threads: usize, before_round: Option<BeforeRound>) -> Worker {
+    pub fn new(threads: usize, before_round: Option<BeforeRound>, device: Option<Setup>) -> Worker {
         let (jobs, inbox) = channel::<Job>();
         let (outbox, results) = channel();
         let abort = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&abort);
         let body = move || {
             yield_to_consensus();
-            let mut graph = Graph::new(threads);
+            let mut engine = Engine::new(threads, device.map(Setup::into_parts));
+            let mut budget = Budget::default();
             while let Ok(job) = inbox.recv() {
                 if let Some(hook) = &before_round {
                     hook(job.frozen.round);
                 }
-                if outbox.send(compute(&mut graph, &job, &flag)).is_err() {
+                let outcome = compute(&mut engine, &job, budget.begin(), &flag);
+                budget.end();
+                if outbox.send(outcome).is_err() {
                     return;
                 }
             }
@@ -92,20 +99,26 @@ impl Drop for Worker {
     }
 }
 
-/// Takes in what is new and sweeps.
+/// Takes in what is new and sweeps; a device may take as long as `limit`.
 fn compute(
-    graph: &mut Graph,
+    engine: &mut Engine,
     job: &Job,
+    limit: Duration,
     abort: &AtomicBool,
 ) -> Result<Outcome, cyber_kernels::Error> {
-    let loaded = u32::try_from(graph.links()).expect("fewer than 2^32 links");
+    let loaded = u32::try_from(engine.links()).expect("fewer than 2^32 links");
     let feed = Feed::new(&job.frozen, &job.snapshot, loaded, &job.moved);
-    graph.grow(feed.particles);
-    graph.append_links(&feed.links);
-    for (neuron, stake) in feed.stakes {
-        graph.set_stake(neuron, stake);
-    }
-    graph.run(&feed.parameters, &feed.codes, abort)
+    let snapshot = Arc::clone(&job.snapshot);
+    let work = Work {
+        particles: feed.particles,
+        links: &feed.links,
+        stakes: &feed.stakes,
+        codes: &feed.codes,
+        parameters: feed.parameters,
+        source: Arc::new(FrozenGraph { frozen: job.frozen.clone(), snapshot }),
+        limit,
+    };
+    engine.run(&work, abort)
 }
 
 /// Lowers the priority of this thread and of those it will start, so that blocks, checks and
