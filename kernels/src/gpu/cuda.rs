@@ -2,8 +2,8 @@
 //!
 //! One context, one stream, one thread. The stream is a blocking one, so copies, which go over the
 //! driver's own, come after all kernels started before and are done when they return. Every status
-//! is checked. `cust` knows the error codes of CUDA 11: one it does not know is not told by name,
-//! but by its number, because statuses are read as numbers here wherever that can be.
+//! is checked. Errors are told by `cust`'s names: asking the driver for a text may fail as well.
+//! `cust` knows the codes of CUDA 11; where statuses can be read as numbers here, they are.
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -37,7 +37,7 @@ pub struct Cuda {
 impl Cuda {
     /// Starts the driver and loads the kernels.
     pub fn open() -> Result<Cuda, DeviceError> {
-        let absent = |error: CudaError| DeviceError::Absent(format!("CUDA: {error}"));
+        let absent = |error: CudaError| DeviceError::Absent(format!("CUDA: {error:?}"));
         let context = cust::quick_init().map_err(absent)?;
         let device = cust::device::Device::get_device(0).map_err(absent)?;
         let name = device.name().map_err(absent)?;
@@ -122,7 +122,7 @@ impl Cuda {
 }
 
 fn call(name: &'static str) -> impl Fn(CudaError) -> DeviceError {
-    move |error| DeviceError::Call { call: name, text: error.to_string() }
+    move |error| DeviceError::Call { call: name, text: format!("{error:?}") }
 }
 
 fn number(name: &'static str, status: u32) -> Result<(), DeviceError> {
