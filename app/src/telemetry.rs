@@ -32,6 +32,7 @@ pub mod name {
         CHECK_BATCH = "cyberd_check_batch", "Transactions checked in one call";
         ABCI_SECONDS = "cyberd_abci_seconds", "ABCI calls, by method";
         ABCI_REFUSED = "cyberd_abci_refused_total", "ABCI connections and requests refused";
+        API_SECONDS = "cyberd_api_seconds", "Answers over gRPC and REST, by server and status";
         PARTICLES = "cyberd_particles", "Particles in the graph";
         LINKS = "cyberd_links", "Cyberlinks in the graph";
         BANDWIDTH_LOAD = "cyberd_bandwidth_load", "Units of the last period / units offered";
@@ -114,6 +115,12 @@ pub fn abci_call(method: &'static str, took: Duration) {
 /// A connection or request that was refused, by its reason.
 pub fn abci_refused(reason: &'static str) {
     counter!(name::ABCI_REFUSED, "reason" => reason).increment(1);
+}
+
+/// An answer over gRPC or REST, with its status, that took this long.
+pub fn api_answer(server: &'static str, status: u16, took: Duration) {
+    let status = status.to_string();
+    histogram!(name::API_SECONDS, "server" => server, "status" => status).record(took);
 }
 
 /// Transactions that were checked in one call.

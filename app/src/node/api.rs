@@ -156,7 +156,9 @@ fn serve(
         let bound = tokio::net::TcpListener::from_std(listener);
         let bound = bound.map_err(|error| Fault::Setup(error.to_string()));
         match made.and_then(|router| Ok((router, bound?))) {
-            Ok((router, listener)) => listen::serve(listener, router, connections_max).await,
+            Ok((router, listener)) => {
+                listen::serve(listener, router, listen::Limits::new(connections_max)).await
+            }
             Err(error) => tracing::error!(%error, "a server of the API does not run"),
         }
     });

@@ -1,8 +1,11 @@
 //! A listening socket, its connections, and what each may cost.
 //!
-//! Invariants: at most `connections_max` connections; one that sends no whole head in
-//! [`HEAD_WITHIN`], takes no bytes for [`STALLED_AFTER`] or answers no ping is closed. What is
-//! being answered when the node stops is given up. Deliberately absent: what is served.
+//! Invariants: at most [`Limits::connections_max`] connections; one that sends no whole head in
+//! time, takes no bytes for some time or answers no ping is closed. What is being answered when the
+//! node stops is given up. Deliberately absent: what is served.
+
+#[cfg(test)]
+mod tests;
 
 use axum::body::Body;
 use axum::Router;
@@ -30,15 +33,32 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const PONG_WITHIN: Duration = Duration::from_secs(20);
 /// Calls at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
+/// What an HTTP/2 connection begins with has so many bytes.
+const GREETING_BYTES: usize = 24;
 /// The buffer of an HTTP/1 connection, which bounds its heads, and of an HTTP/2 stream, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Heads of HTTP/2, in bytes.
 const HEADERS_BYTES: u32 = 16 * 1024;
 
+/// What connections may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub connections_max: usize,
+    pub head_within: Duration,
+    pub stalled_after: Duration,
+}
+
+impl Limits {
+    /// With the usual patience.
+    pub fn new(connections_max: usize) -> Limits {
+        Limits { connections_max, head_within: HEAD_WITHIN, stalled_after: STALLED_AFTER }
+    }
+}
+
 /// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, router: Router, connections_max: usize) {
-    let free = Arc::new(Semaphore::new(connections_max));
-    let server = Arc::new(server());
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
+    let free = Arc::new(Semaphore::new(limits.connections_max));
+    let server = Arc::new(server(&limits));
     loop {
         // What is too much waits in the system's own queue.
         let place = free.clone().acquire_owned().await.expect("never closed");
@@ -59,7 +79,7 @@ pub async fn serve(listener: TcpListener, router: Router, connections_max: usize
             let _place = place;
             let service =
                 router.map_request(|request: axum::http::Request<_>| request.map(Body::new));
-            let io = TokioIo::new(Guarded::new(stream));
+            let io = TokioIo::new(Guarded::new(stream, &limits));
             let mut connection =
                 pin!(server.serve_connection(io, TowerToHyperService::new(service)));
             if let Err(error) = connection.as_mut().await {
@@ -69,12 +89,12 @@ pub async fn serve(listener: TcpListener, router: Router, connections_max: usize
     }
 }
 
-fn server() -> Builder<TokioExecutor> {
+fn server(limits: &Limits) -> Builder<TokioExecutor> {
     let mut server = Builder::new(TokioExecutor::new());
     server
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(limits.head_within)
         .max_buf_size(BUFFER_BYTES)
         .http2()
         .timer(TokioTimer::new())
@@ -90,11 +110,18 @@ fn server() -> Builder<TokioExecutor> {
 struct Guarded {
     stream: TcpStream,
     stalled: Option<Pin<Box<Sleep>>>,
+    stalled_after: Duration,
+    /// Bytes that are missing until it is clear which HTTP this is, and when they have to be there:
+    /// no other limit holds before.
+    missing: usize,
+    greeted_by: Pin<Box<Sleep>>,
 }
 
 impl Guarded {
-    fn new(stream: TcpStream) -> Guarded {
-        Guarded { stream, stalled: None }
+    fn new(stream: TcpStream, limits: &Limits) -> Guarded {
+        let Limits { stalled_after, head_within, .. } = *limits;
+        let greeted_by = Box::pin(tokio::time::sleep(head_within));
+        Guarded { stream, stalled: None, stalled_after, missing: GREETING_BYTES, greeted_by }
     }
 
     /// Passes a write's outcome on, an error once it has waited for too long.
@@ -107,7 +134,8 @@ impl Guarded {
             self.stalled = None;
             return outcome;
         }
-        let sleep = || Box::pin(tokio::time::sleep(STALLED_AFTER));
+        let after = self.stalled_after;
+        let sleep = || Box::pin(tokio::time::sleep(after));
         ready!(self.stalled.get_or_insert_with(sleep).as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reader takes nothing")))
     }
@@ -119,7 +147,15 @@ impl AsyncRead for Guarded {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = buffer.filled().len() - before;
+        self.missing = self.missing.saturating_sub(read);
+        if outcome.is_pending() && self.missing > 0 {
+            ready!(self.greeted_by.as_mut().poll(context));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing is asked")));
+        }
+        outcome
     }
 }
 

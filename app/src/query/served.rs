@@ -77,7 +77,7 @@ impl Served {
         let [rest, grpc] = routers.map(|router| {
             let listener = bind().expect("a port");
             let address = listener.local_addr().expect("bound");
-            runtime.spawn(listen::serve(listener, router, 100));
+            runtime.spawn(listen::serve(listener, router, listen::Limits::new(100)));
             address
         });
         Served { chain, gate, rest, grpc, runtime }

@@ -15,6 +15,7 @@ mod tests;
 use super::gate::{parse_height, Denial, Gate, Reply, HEIGHT_HEADER};
 use super::watch;
 use crate::error::Fault;
+use crate::telemetry;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
@@ -28,7 +29,7 @@ use prost::Message;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::{MetadataMap, MetadataValue};
@@ -80,6 +81,8 @@ async fn answer(State(parts): State<Parts>, request: Request<Body>) -> Response<
         let service = Events(parts.gate);
         return grpc.server_streaming(service, request).await.map(Body::new);
     }
+    #[allow(clippy::disallowed_methods, reason = "measures for an operator")]
+    let begin = Instant::now();
     let limit = deadline(request.headers());
     let call = Call { gate: parts.gate, path };
     let answer = grpc.unary(call, request);
@@ -100,7 +103,12 @@ async fn answer(State(parts): State<Parts>, request: Request<Body>) -> Response<
             }))
         });
     }
-    with_limits_named(response)
+    let response = with_limits_named(response);
+    // Absent where the status comes after the answer, which is where all went well.
+    let status =
+        response.headers().get("grpc-status").and_then(|it| it.to_str().ok()?.parse().ok());
+    telemetry::api_answer("grpc", status.unwrap_or_default(), begin.elapsed());
+    response
 }
 
 /// What a large answer holds while it travels.

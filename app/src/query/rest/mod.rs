@@ -30,6 +30,7 @@ pub mod write;
 use super::gate::{parse_height, Denial, Gate, Reply, HEIGHT_HEADER};
 use super::routes;
 use crate::config::GasPrice;
+use crate::telemetry;
 use crate::types::Height;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -44,7 +45,7 @@ use read::Source;
 use serde_json::{Map, Value};
 use shape::Shapes;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use tonic::Code;
 use tower_http::compression::CompressionLayer;
@@ -136,11 +137,15 @@ struct Asked {
 
 /// Answers one request, whatever its path.
 async fn answer(State(rest): State<Arc<Rest>>, request: Request<Body>) -> Response {
+    #[allow(clippy::disallowed_methods, reason = "measures for an operator")]
+    let begin = Instant::now();
     let tables = rest.tables().await;
-    match ask(&rest, &tables, request).await {
+    let response = match ask(&rest, &tables, request).await {
         Ok(response) => response,
         Err(refused) => refused.into_response(),
-    }
+    };
+    telemetry::api_answer("rest", response.status().as_u16(), begin.elapsed());
+    response
 }
 
 async fn ask(
