@@ -312,7 +312,8 @@ impl Graph {
 
     /// The codes in order of particle numbers.
     fn codes(&self) -> Vec<u32> {
-        let mut codes = memory::zeros(self.links.inner.len());
+        // Given away after the round: huge pages would cost more to find than they save.
+        let mut codes = vec![0; self.links.inner.len()];
         self.each_particle(codes.chunks_mut(CHUNK), |codes: &mut [u32], inner| {
             codes.iter_mut().zip(self.own_codes(inner)).for_each(|(code, own)| *code = own);
             true

@@ -1,10 +1,12 @@
 //! `cargo bench -p cyber-kernels -- [S] [M] [L]`: our sweeps and rounds beside those of others, on
 //! one graph in one process, variants interleaved; writes `kernels/benches/report.md` and `.json`.
-//! A variant whose result is wrong is not timed: the program ends.
+//! A variant whose result is wrong is not timed: the program ends. `--sweeps` leaves out the rounds
+//! with new links, `--rmat` and `--uniform` measure only that kind. L needs 10 GB.
 #![allow(clippy::float_arithmetic, reason = "a benchmark; opponents compute in floats")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 mod generator;
+mod memory;
 mod opponents;
 mod report;
 mod sweeps;
@@ -18,6 +20,8 @@ use generator::{generate, Input, Kind};
 use report::{DeltaRow, Report, Section};
 
 const RUNS: usize = 7;
+/// Runs of a round with new links at size L.
+const FEW_RUNS: usize = 3;
 const SHAPE: (u32, u32) = (15, 0);
 const PARAMETERS: Parameters = Parameters {
     damping_atomics: 850_000_000_000_000_000,
@@ -34,17 +38,20 @@ fn main() {
         false => sizes.iter().any(|size| size == name),
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut report = Report { threads, sections: Vec::new() };
+    let mut report = Report::read(threads);
     for (size, scale, degree) in [("S", 17, 8), ("M", 20, 8), ("L", 23, 12)] {
-        for (kind, name) in [(Kind::Rmat, "RMAT"), (Kind::Uniform, "uniform")] {
-            if chosen(size) {
+        for (kind, name, other) in
+            [(Kind::Rmat, "RMAT", "--uniform"), (Kind::Uniform, "uniform", "--rmat")]
+        {
+            if chosen(size) && !flag(other) {
                 eprintln!("{name} {size}");
                 let input = generate(kind, scale, degree);
-                report.sections.push(section(format!("{name} {size}"), input, threads, size));
+                report.put(section(format!("{name} {size}"), input, threads, size));
                 report.write();
             }
         }
     }
+    eprintln!("done");
     println!("{}", report.markdown());
 }
 
@@ -54,13 +61,16 @@ fn flag(name: &str) -> bool {
 }
 
 fn section(name: String, input: Input, threads: usize, size: &str) -> Section {
+    let before = memory::reset_peak();
     let start = Instant::now();
     let mut graph = engine(&input, threads, Strategy::Full);
     let cold = round(&mut graph, &PARAMETERS, &cold_codes(&input));
     let (load, build) = (start.elapsed(), cold.timing.weights);
+    let peak_bytes = memory::peak().saturating_sub(before);
     let bytes = graph.bytes();
     let sweeps = sweeps::measure(&input, &mut graph, threads, size == "S");
-    let deltas = if flag("--sweeps") { Vec::new() } else { deltas(&input, graph, threads) };
+    let runs = if size == "L" { FEW_RUNS } else { RUNS };
+    let deltas = if flag("--sweeps") { Vec::new() } else { deltas(&input, graph, threads, runs) };
     Section {
         name,
         particles: input.particles,
@@ -70,6 +80,7 @@ fn section(name: String, input: Input, threads: usize, size: &str) -> Section {
         cold_sweeps: cold.sweeps,
         cold_ms: millis(cold.timing.sweeps),
         bytes,
+        peak_bytes,
         sweeps,
         deltas,
     }
@@ -96,10 +107,11 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// Rounds after new links, in full and as it comes, from the same codes to the same codes.
-fn deltas(input: &Input, mut full: Graph, threads: usize) -> Vec<DeltaRow> {
+fn deltas(input: &Input, mut full: Graph, threads: usize, runs: usize) -> Vec<DeltaRow> {
     let mut ours = engine(input, threads, Strategy::Cheapest);
     let mut codes = round(&mut full, &PARAMETERS, &cold_codes(input)).codes;
     assert!(codes == round(&mut ours, &PARAMETERS, &cold_codes(input)).codes);
+    eprintln!("measuring rounds");
     let mut later = &input.later[..];
     let mut rows = Vec::new();
     for exponent in (2..=7).rev() {
@@ -107,8 +119,9 @@ fn deltas(input: &Input, mut full: Graph, threads: usize) -> Vec<DeltaRow> {
         if count == 0 {
             continue;
         }
-        let mut row = DeltaRow { new_links: count, ..DeltaRow::default() };
-        for _ in 0..RUNS {
+        let part = format!("10^-{exponent}");
+        let mut row = DeltaRow { part, new_links: count, ..DeltaRow::default() };
+        for _ in 0..runs {
             let (new, rest) = later.split_at(count);
             later = rest;
             full.append_links(new);

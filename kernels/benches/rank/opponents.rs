@@ -206,6 +206,17 @@ pub fn gather(words: &[u64], shares: &[u32], pairs: &Pairs, ranges: &[Range<usiz
     sums.iter().fold(0, |sum, &x| sum.wrapping_add(x))
 }
 
+/// What reading the pairs alone costs, in order.
+pub fn stream(words: &[u64], threads: usize) -> u64 {
+    std::thread::scope(|scope| {
+        let sum = |part: &[u64]| part.iter().fold(0u64, |sum, &word| sum.wrapping_add(word));
+        let parts = words.chunks(words.len().div_ceil(threads).max(1));
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || sum(part))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, u64>| thread.join().expect("a sum");
+        running.into_iter().map(join).fold(0, u64::wrapping_add)
+    })
+}
+
 /// go-cyber's CPU path as it is: for every in-link the stake of the pair and of all out-links of
 /// its source are summed up again.
 pub struct AsItIs {

@@ -16,29 +16,43 @@ const LIMITED: Parameters = Parameters { sweeps: SWEEPS, ..PARAMETERS };
 const BASE: (u64, u32) = (1 << 32, SHAPE.0);
 
 /// Names of the figures that `Variants::once` gives.
-const NAMES: [&str; 8] = [
-    "ours, all threads",
-    "ours, one thread",
-    "GAP f32 unweighted, original order",
-    "GAP f32 unweighted, relabelled",
-    "go-cyber's layout, tight loop, f64",
+const NAMES: [&str; 9] = [
+    OURS,
+    ALONE,
+    GAP,
+    GAP_RELABELLED,
+    LAYOUT,
     "naive u64 gathers, same bits as ours",
-    "roof: our reads and an addition",
+    GATHER,
+    MEMORY,
     "go-cyber's CPU path as it is, one thread",
 ];
+pub const OURS: &str = "ours, all threads";
+pub const ALONE: &str = "ours, one thread";
+pub const GAP: &str = "GAP f32 unweighted, original order";
+pub const GAP_RELABELLED: &str = "GAP f32 unweighted, relabelled";
+pub const LAYOUT: &str = "go-cyber's layout, tight loop, f64";
+pub const GATHER: &str = "roof: 8 bytes a pair, 4 gathered, an addition";
+pub const MEMORY: &str = "roof: 8 bytes a pair read in order";
 
 /// Minimum and median are over `RUNS` turns; `as_it_is` includes go-cyber's own path.
 pub fn measure(input: &Input, ours: &mut Graph, threads: usize, as_it_is: bool) -> Vec<SweepRow> {
     let mut variants = Variants::new(input, threads, as_it_is);
     variants.check(ours);
-    let mut rows: Vec<SweepRow> = NAMES[..if as_it_is { 8 } else { 7 }]
+    let mut rows: Vec<SweepRow> = NAMES[..if as_it_is { 9 } else { 8 }]
         .iter()
-        .map(|name| SweepRow { name, pairs: variants.pairs.sources.len(), seconds: Vec::new() })
+        .map(|&name| SweepRow {
+            name: name.into(),
+            pairs: variants.pairs.sources.len(),
+            seconds: Vec::new(),
+        })
         .collect();
+    eprintln!("measuring sweeps");
     for _ in 0..RUNS {
         let figures = variants.once(ours);
         rows.iter_mut().zip(figures).for_each(|(row, figure)| row.seconds.push(figure));
     }
+    eprintln!("measured");
     rows
 }
 
@@ -97,6 +111,8 @@ impl Variants<'_> {
         for _ in 0..60 {
             self.compressed();
             std::mem::swap(&mut self.ranks.0, &mut self.ranks.1);
+        }
+        for _ in 0..CHECKED {
             self.gap();
             self.own_gap();
         }
@@ -129,6 +145,7 @@ impl Variants<'_> {
             time(|| self.compressed()),
             time(|| self.naive(&mut codes)),
             time(|| self.gather()),
+            time(|| self.stream()),
         ];
         if let Some(slow) = &self.as_it_is {
             let start = Instant::now();
@@ -158,11 +175,19 @@ impl Variants<'_> {
         opponents::naive(&self.pairs, codes, &mut values, BASE, &self.all);
     }
 
+    fn stream(&self) {
+        let sum = opponents::stream(&self.words, self.all.len());
+        std::hint::black_box(sum);
+    }
+
     fn gather(&self) {
         let sum = opponents::gather(&self.words, &self.cold, &self.renumbered, &self.own);
         std::hint::black_box(sum);
     }
 }
+
+/// Steps after which the unweighted pulls are compared with `f64`.
+const CHECKED: usize = 10;
 
 /// Seconds of `work`, which makes a sweep.
 fn time(mut work: impl FnMut()) -> f64 {
@@ -179,7 +204,7 @@ fn per_sweep(outcome: &Outcome) -> f64 {
 fn check_floats(pairs: &Pairs, original: &[f32], relabelled: &[f32], inner: &[u32]) {
     let n = pairs.particles;
     let mut scores = vec![1.0 / n as f64; n];
-    for _ in 0..60 {
+    for _ in 0..CHECKED {
         let give = |s: u32| scores[s as usize] / f64::from(pairs.degrees[s as usize]);
         let row = |n: usize| pairs.offsets[n] as usize..pairs.offsets[n + 1] as usize;
         let base = (1.0 - opponents::DAMPING) / n as f64;
