@@ -1,7 +1,7 @@
 //! The client library and other people's Rust libraries against a development chain with the real
 //! CometBFT: the rows S01 and S02 of the conformance list, the examples, the test kit itself.
 
-#![allow(clippy::disallowed_methods, reason = "waits for another process")]
+#![allow(clippy::duplicate_mod, reason = "each example has its flags")]
 
 use cosmrs::rpc::{Client as _, HttpClient};
 use cosmrs::tx::{Body, Fee, Msg, Raw, SignDoc, SignerInfo};
@@ -10,6 +10,7 @@ use cyberd::testkit::{DevChain, DevChainOptions};
 use cyberd::types::cid::particle_of_text;
 use prost::Message;
 use std::process::Command;
+use std::time::Duration;
 
 #[allow(dead_code, reason = "its main function")]
 #[path = "../examples/explain.rs"]
@@ -59,6 +60,17 @@ fn signed(chain: &DevChain, name: &str, sequence: u64, number: u64, message: Any
     SignDoc::new(&body, &auth, &id, number).expect("a document").sign(&key).expect("signed")
 }
 
+/// CometBFT answers a commit from its events, a little before its index has the transaction.
+async fn indexed(rpc: &HttpClient, hash: tendermint::Hash) -> cosmrs::rpc::endpoint::tx::Response {
+    for _ in 0..100 {
+        if let Ok(found) = rpc.tx(hash, false).await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{hash} is in a block and not in the index");
+}
+
 #[tokio::test]
 async fn s01_cosmrs_sends_links_and_reads_back_what_it_signed() {
     let chain = start();
@@ -84,7 +96,7 @@ async fn s01_cosmrs_sends_links_and_reads_back_what_it_signed() {
         let answer = raw.broadcast_commit(&rpc).await.expect("in a block");
         assert!(answer.check_tx.code.is_ok(), "{:?}", answer.check_tx);
         assert!(answer.tx_result.code.is_ok(), "{:?}", answer.tx_result);
-        let found = rpc.tx(answer.hash, false).await.expect("indexed");
+        let found = indexed(&rpc, answer.hash).await;
         assert_eq!(found.tx, raw.to_bytes().expect("bytes"));
         let tx = Tx::from_bytes(&found.tx).expect("decodes");
         assert_eq!((&tx.body.messages, tx.body.memo.as_str()), (&vec![message], "by cosmrs"));
