@@ -1,7 +1,5 @@
-"""Links and waits for the rank: GRPC=127.0.0.1:9090 KEY=<64 hex digits> NEURON=bostrom1… \
-python python.py CID_FROM CID_TO, with grpcio and the node's reflection."""
-import grpc, os, sys, time
-from hashlib import sha256
+"""Links, waits for the rank: GRPC=… KEY=<64 hex digits> NEURON=bostrom1… python python.py CID CID"""
+import grpc, hashlib, os, sys, time
 from ecdsa import SECP256k1, SigningKey, util
 from google.protobuf import descriptor_pool, message_factory
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -16,7 +14,7 @@ def call(service, name, **fields):
     read = message_factory.GetMessageClass(found.output_type).FromString
     send = channel.unary_unary(f"/{service}/{name}", lambda one: one.SerializeToString(), read)
     return send(new(found.input_type.full_name, **fields))
-key = SigningKey.from_string(bytes.fromhex(os.environ["KEY"]), SECP256k1, sha256)
+key = SigningKey.from_string(bytes.fromhex(os.environ["KEY"]), SECP256k1, hashlib.sha256)
 found = call("cosmos.auth.v1beta1.Query", "Account", address=neuron).account.value
 account = type(new("cosmos.auth.v1beta1.BaseAccount")).FromString(found)
 info = call("cosmos.base.tendermint.v1beta1.Service", "GetNodeInfo").default_node_info
@@ -30,8 +28,10 @@ document = new(TX + "SignDoc", chain_id=info.network, account_number=account.acc
 signature = key.sign_deterministic(document.SerializeToString(), sigencode=util.sigencode_string_canonize)
 raw = new(TX + "TxRaw", signatures=[signature], **signed).SerializeToString()
 sent = call(TX + "Service", "BroadcastTx", tx_bytes=raw, mode=2).tx_response
-assert (rank := sent.code) == 0, sent.raw_log
-while not rank and not time.sleep(0.2):
+assert sent.code == 0, sent.raw_log
+rank = 0
+while rank == 0:
+    time.sleep(0.2)
     try:
         rank = call("cyber.rank.v1beta1.Query", "Rank", particle=sys.argv[2]).rank
     except grpc.RpcError:
