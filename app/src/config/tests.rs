@@ -39,6 +39,8 @@ fn the_template_is_complete() {
     assert_eq!((config.history_memory_bytes, config.delta_rounds), (64_000_000, 100));
     assert_eq!(config.query.time_limit, Duration::from_secs(2));
     assert!(config.threads >= 1 && config.search);
+    assert_eq!(config.rank_device, Device::Auto);
+    assert!(config.rank_worker.ends_with("cyber-gpu"), "{:?}", config.rank_worker);
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn bad_values_are_named_with_what_would_be_right() {
         ("[fees]\nminimum_gas_prices = \"1boot,2boot\"", "each denomination once"),
         ("[fees]\nminimum_gas_prices = \"-1boot\"", "such as 0.01boot"),
         ("[store]\ncheckpoint_heights = 0", "from 1 to 1,000,000"),
-        ("[rank]\ndevice = \"gpu\"", "rank.device = 'gpu' is wrong; right is cpu"),
+        ("[rank]\ndevice = \"tpu\"", "'tpu' is wrong; right is auto, cpu or gpu"),
         ("[search]\nenabled = 1", "true or false"),
         ("[health]\nlisten = \"26661\"", "127.0.0.1:26661"),
         ("[log]\nformat = \"xml\"", "text or json"),

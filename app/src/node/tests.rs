@@ -131,6 +131,30 @@ fn an_old_head_and_a_full_disk_are_reasons() {
 }
 
 #[test]
+fn a_missing_gpu_is_a_reason_only_where_the_operator_counts_on_it() {
+    let home = tempfile::tempdir().expect("a directory");
+    let store = Store::open(home.path(), store::Options::default()).expect("it opens");
+    let reasons = |rank_device| {
+        let rank_worker = home.path().join("no-such-worker");
+        let free_disk_min_bytes = 0;
+        let rpc = rpc(Arc::new(AtomicU8::new(DONE)));
+        let config =
+            Config { rank_device, rank_worker, free_disk_min_bytes, ..config(home.path(), rpc) };
+        let gpu = device(&config).as_ref().map(Setup::status);
+        let readiness = Readiness::new(&config, store.reader(), Arc::new(Heart::new()), gpu);
+        let reasons = readiness.report().reasons.into_iter();
+        reasons
+            .filter(|reason| reason.check == "gpu")
+            .map(|reason| reason.reason)
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(reasons(Device::Cpu), Vec::<String>::new());
+    assert_eq!(reasons(Device::Auto), Vec::<String>::new());
+    let missing = ["rank.device = gpu, but the worker has not started yet".to_owned()];
+    assert_eq!(reasons(Device::Gpu), missing);
+}
+
+#[test]
 fn a_node_goes_on_where_it_stopped() {
     let home = tempfile::tempdir().expect("a directory");
     let config = config(home.path(), "http://127.0.0.1:1".to_owned());

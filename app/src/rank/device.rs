@@ -44,7 +44,7 @@ impl Status {
 impl Setup {
     /// The worker is this program.
     pub fn new(program: PathBuf, required: bool) -> Setup {
-        let status = Status(Arc::new(Mutex::new(Some("it has not started yet".to_owned()))));
+        let status = Status(Arc::new(Mutex::new(Some("has not started yet".to_owned()))));
         Setup { options: Options::new(Program::Command(program)), required, status }
     }
 
