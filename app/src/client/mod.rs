@@ -25,7 +25,7 @@
 //! | for | see |
 //! |---|---|
 //! | whole programs | `app/examples`: send, link, search, explain, watch_rounds |
-//! | questions to the chain | the functions of [`Client`], in [`queries`]; any other: [`Client::query`] |
+//! | questions to the chain | [`Client`], in [`queries`]; any other: [`Client::query`] |
 //! | new links and rounds as they come | [`watch`] |
 //! | links by the thousand | [`import`] |
 //! | key files | [`keys`] |
