@@ -11,10 +11,64 @@ use cyberd::query::remote::Remote;
 use cyberd::query::Queries;
 use cyberd::search::Index;
 use cyberd::testkit;
+use nix::sys::signal::Signal;
 use prost::Message;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use support::{answer, free_ports, Chain};
+
+/// The totals and hashes of searches over the node's REST, which answers from its own lists.
+fn search_over_rest(ports: u16, query: &str) -> (u64, Vec<String>) {
+    let escaped: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let path = format!("/cosmos/tx/v1beta1/txs?query={escaped}&limit=10");
+    let mut stream = TcpStream::connect(("127.0.0.1", ports + 4)).expect("REST listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let from = answer.find('{').unwrap_or_else(|| panic!("{answer}"));
+    let until = answer.rfind('}').expect("a body") + 1;
+    let json: Value = serde_json::from_str(&answer[from..until]).expect("JSON");
+    let rows = json["tx_responses"].as_array().unwrap_or_else(|| panic!("{answer}"));
+    let hash = |row: &Value| row["txhash"].as_str().expect("a hash").to_owned();
+    let total = json["total"].as_str().and_then(|total| total.parse().ok());
+    (total.expect("a total"), rows.iter().map(hash).collect())
+}
+
+/// The node's lists give what CometBFT's index gives.
+async fn compare_searches(caller: &Caller, ports: u16, neuron: &str) {
+    let dog = "QmV58CecabGuvUDKEDkfiKqFge3yp9aow2whTVJz8NQWpE";
+    for query in [
+        format!("message.sender='{neuron}'"),
+        "message.action='/cyber.graph.v1beta1.MsgCyberlink'".to_owned(),
+        format!("message.action='/cosmos.bank.v1beta1.MsgSend' AND message.sender='{neuron}'"),
+        format!("cyberlink.neuron='{neuron}'"),
+        format!("cyberlink.particleFrom='{dog}'"),
+        format!("cyberlink.particleTo='{dog}'"),
+        format!("cyberlink.particleFrom='{dog}' AND cyberlink.neuron='{neuron}'"),
+    ] {
+        let request =
+            tx::GetTxsEventRequest { query: query.clone(), limit: 10, ..Default::default() };
+        let path = "/cosmos.tx.v1beta1.Service/GetTxsEvent";
+        let theirs: tx::GetTxsEventResponse = caller.ask(path, &request).await.expect("found");
+        let hashes = theirs.tx_responses.iter().map(|row| row.txhash.clone()).collect();
+        assert_eq!(search_over_rest(ports, &query), (theirs.total, hashes), "{query}");
+    }
+}
+
+/// Waits until a node searches its own lists.
+fn has_lists(home: &Path) {
+    let log = home.join("logs/application.log");
+    support::wait_until("lists of transactions", || {
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        let last = said.rfind("node runs").unwrap_or(0);
+        said[last..].contains("searched in lists of our own")
+    });
+}
 
 /// The caller, over any application's state: it is asked for the prefix of addresses alone.
 fn remote(ports: u16) -> Remote {
@@ -135,7 +189,8 @@ async fn transactions(caller: &Caller, neuron: &str) {
 async fn what_cometbft_keeps_is_answered_in_the_shape_of_the_sdk() {
     let folder = tempfile::tempdir().expect("a folder");
     let (home, ports) = (folder.path().join("home"), free_ports());
-    let (_chain, _) = Chain::dev(&home, ports, &["--no-import", "--block-time", "200ms"]);
+    let flags = ["--no-import", "--block-time", "200ms"];
+    let (mut chain, _) = Chain::dev(&home, ports, &flags);
     let linked = answer(&home, &["link", "dog", "cat", "--from", "alice"]);
     answer(&home, &["link", "dog", "wolf", "--from", "alice"]);
     let neuron = answer(&home, &["keys", "show", "alice"])["address"].clone();
@@ -143,4 +198,12 @@ async fn what_cometbft_keeps_is_answered_in_the_shape_of_the_sdk() {
     let caller = Caller(remote(ports));
     blocks(&caller).await;
     transactions(&caller, &neuron).await;
+    answer(&home, &["send", "bob", "5boot", "--from", "alice", "--fee", "10000boot"]);
+    has_lists(&home);
+    compare_searches(&caller, ports, &neuron).await;
+    // The lists of another process are read from CometBFT's blocks.
+    chain.process.signal(Signal::SIGTERM);
+    let (_chain, _) = Chain::dev(&home, ports, &flags);
+    has_lists(&home);
+    compare_searches(&caller, ports, &neuron).await;
 }
