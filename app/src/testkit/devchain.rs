@@ -85,6 +85,15 @@ impl DevChain {
     /// # Errors
     /// When the program cannot be started, or ends before the chain is ready: with all it said.
     pub fn start(options: &DevChainOptions) -> Result<DevChain, Failure> {
+        // Another process may take a port between the look and the use.
+        let taken = |failure: &Failure| failure.message.contains("Address already in use");
+        match DevChain::start_once(options) {
+            Err(failure) if taken(&failure) => DevChain::start_once(options),
+            outcome => outcome,
+        }
+    }
+
+    fn start_once(options: &DevChainOptions) -> Result<DevChain, Failure> {
         let ports = free_ports();
         let folder = std::env::temp_dir().join(format!("cyberd-{}-{ports}", std::process::id()));
         let failure =
