@@ -24,7 +24,7 @@ use bytes::Bytes;
 use codec::Raw;
 use cyber_proto::cyberd::v1::WatchRequest;
 use futures::StreamExt;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use prost::Message;
 use std::future::Future;
 use std::pin::Pin;
@@ -36,6 +36,11 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic::Status;
 use tonic_web::GrpcWebLayer;
+
+/// A message has to come whole within this time.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// What stands before a message: whether it is compressed, and its length.
+const PREFIX_BYTES: usize = 5;
 
 /// What the server needs.
 #[derive(Clone)]
@@ -77,6 +82,10 @@ async fn answer(State(parts): State<Parts>, request: Request<Body>) -> Response<
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(parts.body_bytes_max)
         .max_encoding_message_size(usize::MAX);
+    let request = match whole(request, parts.body_bytes_max).await {
+        Ok(request) => request,
+        Err(status) => return status.into_http(),
+    };
     if &*path == watch::PATH {
         let service = Events(parts.gate);
         return grpc.server_streaming(service, request).await.map(Body::new);
@@ -109,6 +118,24 @@ async fn answer(State(parts): State<Parts>, request: Request<Body>) -> Response<
         response.headers().get("grpc-status").and_then(|it| it.to_str().ok()?.parse().ok());
     telemetry::api_answer("grpc", status.unwrap_or_default(), begin.elapsed());
     response
+}
+
+/// A request with all of its message, neither too long nor too slow.
+async fn whole(request: Request<Body>, most: usize) -> Result<Request<Body>, Status> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, most.saturating_add(PREFIX_BYTES)).collect();
+    match tokio::time::timeout(BODY_WITHIN, body).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(head, Body::from(body.to_bytes()))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let text = format!("the message is too large: this node reads {most} bytes");
+            Err(Status::resource_exhausted(text))
+        }
+        Ok(Err(error)) => Err(Status::cancelled(format!("the message ended early: {error}"))),
+        Err(_) => {
+            let text = format!("the message did not come within {} s", BODY_WITHIN.as_secs());
+            Err(Status::deadline_exceeded(text))
+        }
+    }
 }
 
 /// What a large answer holds while it travels.

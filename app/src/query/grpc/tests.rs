@@ -150,3 +150,17 @@ fn links_and_rounds_come_as_a_stream() {
     });
     assert_eq!(kinds, [true, true, true, true, true, false]);
 }
+
+#[test]
+fn a_message_that_does_not_come_is_given_up() {
+    let served = Served::new();
+    let mut grpc = tonic::client::Grpc::new(channel(&served));
+    let status = served.runtime.block_on(async {
+        grpc.ready().await.expect("it serves");
+        let path = http::uri::PathAndQuery::from_static(BALANCE);
+        let never = Request::new(tokio_stream::pending::<Vec<u8>>());
+        grpc.client_streaming(never, path, Raw).await.expect_err("given up")
+    });
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert_eq!(status.message(), "the message did not come within 10 s");
+}
