@@ -3,8 +3,8 @@
 
 use cyberd::error::code;
 use cyberd::modules::{bandwidth, rank};
-use cyberd::testkit::Chain;
-use cyberd::types::{Height, Particle};
+use cyberd::testkit::{Chain, Wallet};
+use cyberd::types::{Amount, Coin, Height, Particle};
 
 fn particle(name: u8) -> Particle {
     Particle([name; 32])
@@ -93,4 +93,43 @@ fn the_same_blocks_give_the_same_hashes_with_a_restart_at_every_height() {
         let outcome = again.deliver(block.clone()).expect("delivers");
         assert_eq!(outcome.app_hash, *hash, "height {}", block.height);
     }
+}
+
+#[test]
+fn small_payments_leave_rank_stakes_and_ranks_as_they_are() {
+    let mut chain = Chain::new();
+    let (mut alice, bob) = (chain.wallet("alice"), chain.wallet("bob"));
+    let carol = chain.wallet("carol");
+    let links = [(particle(1), particle(2)), (particle(1), particle(3))];
+    let first = alice.sign(vec![alice.link_message(&links, false)]);
+    let mut other = bob.clone();
+    let second = other.sign(vec![other.link_message(&[(particle(1), particle(2))], false)]);
+    chain.block(vec![first, second]);
+    chain.run_to(Height(30));
+    let of_links = |chain: &Chain| {
+        let snapshot = chain.snapshot();
+        let stake = |wallet: &Wallet| rank::state::stake(snapshot.as_ref(), &wallet.address());
+        let codes: Vec<u32> = snapshot.rank().codes().flatten().copied().collect();
+        (stake(&alice), stake(&bob), stake(&carol), codes)
+    };
+    let before = of_links(&chain);
+    // Ten significant bits of 40,000,000,000 are steps of 2^26; carol has no link, so no stake.
+    assert_eq!((before.0 % (1 << 26), before.2), (0, 0));
+    let mut payer = chain.wallet("alice");
+    let pay = |payer: &mut Wallet, amount: u128| {
+        let coins = [Coin::new("boot", Amount(amount))];
+        payer.sign(vec![payer.send_message(&carol.address(), &coins)])
+    };
+    for _ in 0..10 {
+        let tx = pay(&mut payer, 1_000);
+        assert!(chain.block(vec![tx]).results[0].is_ok());
+    }
+    chain.run_to(Height(50));
+    assert_eq!(of_links(&chain), before);
+    let tx = pay(&mut payer, 30_000_000_000);
+    assert!(chain.block(vec![tx]).results[0].is_ok());
+    chain.run_to(Height(60));
+    let after = of_links(&chain);
+    assert!(after.0 < before.0 && after.1 == before.1 && after.2 == 0);
+    assert_ne!(after.3, before.3, "what bob links to gains");
 }
