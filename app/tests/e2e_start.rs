@@ -29,6 +29,8 @@ impl Application {
             .arg(home)
             .args(arguments)
             .env("CYBERD_HEALTH_LISTEN", "")
+            .env("CYBERD_API_GRPC_LISTEN", "")
+            .env("CYBERD_API_REST_LISTEN", "")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();

@@ -16,7 +16,9 @@ use crate::store::Snapshot;
 use crate::types::{LinkNumber, NeuronNumber, ParticleNumber};
 use cyber_kernels::cpu::{self, Weight};
 use cyber_kernels::Parameters;
-use std::collections::BTreeMap;
+
+/// No rank-stake: the supply is at most 2^63.
+const UNKNOWN: u64 = u64::MAX;
 
 /// What one link gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,8 @@ struct Giving<'a> {
     parameters: Parameters,
     links: u32,
     code_bits: u32,
-    stakes: BTreeMap<NeuronNumber, u64>,
+    /// By neuron; [`UNKNOWN`] until looked up. A map costs as much as all the rest.
+    stakes: Vec<u64>,
     /// Stakes behind the links from a source, by target, made anew for each source.
     targets: Vec<(ParticleNumber, u64)>,
     deadline: &'a Deadline,
@@ -103,7 +106,7 @@ impl<'a> Giving<'a> {
             parameters,
             links: frozen.links.min(view.snapshot().sizes().links),
             code_bits: view.snapshot().rank().code_bits(),
-            stakes: BTreeMap::new(),
+            stakes: vec![UNKNOWN; view.snapshot().neurons() as usize],
             targets: Vec::new(),
             deadline,
             step: 0,
@@ -180,11 +183,15 @@ impl<'a> Giving<'a> {
     }
 
     fn stake(&mut self, neuron: NeuronNumber) -> u64 {
-        let (view, inputs) = (self.view, self.inputs);
-        *self.stakes.entry(neuron).or_insert_with(|| {
-            let address = view.snapshot().neuron(neuron).expect("links name neurons of the state");
-            state::stake(inputs, &address)
-        })
+        let known = self.stakes[neuron.0 as usize];
+        if known != UNKNOWN {
+            return known;
+        }
+        let address = self.view.snapshot().neuron(neuron);
+        let address = address.expect("links name neurons of the state");
+        let stake = state::stake(self.inputs, &address);
+        self.stakes[neuron.0 as usize] = stake;
+        stake
     }
 
     fn tick(&mut self) -> Result<(), Late> {
