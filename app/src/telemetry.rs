@@ -51,7 +51,8 @@ pub mod name {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoundPhase {
     Freeze,
-    /// The worker: taking in what is new, then sweeping.
+    /// The worker: reading what is new, taking it in, then sweeping.
+    Load,
     Weights,
     Sweeps,
     /// Block production waiting for a result that is late.
@@ -68,6 +69,7 @@ impl RoundPhase {
     fn name(self) -> &'static str {
         match self {
             RoundPhase::Freeze => "freeze",
+            RoundPhase::Load => "load",
             RoundPhase::Weights => "weights",
             RoundPhase::Sweeps => "sweeps",
             RoundPhase::Wait => "wait",

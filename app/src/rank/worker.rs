@@ -9,6 +9,7 @@ use super::input::{Feed, Moved};
 use crate::error::Fault;
 use crate::modules::rank::{state, Frozen};
 use crate::store::Snapshot;
+use crate::telemetry::{timed, RoundPhase};
 use cyber_kernels::gpu::{Engine, Work};
 use cyber_kernels::Outcome;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,7 +108,8 @@ fn compute(
     abort: &AtomicBool,
 ) -> Result<Outcome, cyber_kernels::Error> {
     let loaded = u32::try_from(engine.links()).expect("fewer than 2^32 links");
-    let feed = Feed::new(&job.frozen, &job.snapshot, loaded, &job.moved);
+    let feed =
+        timed(RoundPhase::Load, || Feed::new(&job.frozen, &job.snapshot, loaded, &job.moved));
     let snapshot = Arc::clone(&job.snapshot);
     let work = Work {
         particles: feed.particles,
