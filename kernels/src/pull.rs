@@ -91,11 +91,12 @@ impl Pull<'_> {
         #[allow(unsafe_code, reason = "the same code for newer processors, after asking for them")]
         {
             use std::arch::is_x86_feature_detected as has;
-            if has!("avx512f") && has!("avx512cd") && has!("avx512vl") && has!("bmi2") {
+            let counts_bits = has!("bmi1") && has!("bmi2") && has!("lzcnt");
+            if counts_bits && has!("avx512f") && has!("avx512cd") && has!("avx512vl") {
                 // SAFETY: the processor has these instructions, as just asked.
                 return unsafe { self.block_newest(block, scratch, columns, work) };
             }
-            if has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt") {
+            if counts_bits && has!("avx2") {
                 // SAFETY: the same.
                 return unsafe { self.block_newer(block, scratch, columns, work) };
             }

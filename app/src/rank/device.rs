@@ -6,11 +6,10 @@
 //! `cyberd_gpu_faults_total`. The only clock is [`Budget`]'s, which limits another process.
 //! Deliberately absent: CUDA, and any sign of the device in state.
 
-use super::input::stakes;
+use super::input::{link, stakes};
 use crate::modules::rank::Frozen;
 use crate::store::Snapshot;
 use crate::telemetry;
-use crate::types::LinkNumber;
 use cyber_kernels::gpu::{Event, Fault, Options, Program, Report, Source};
 use cyber_kernels::Link;
 use std::path::PathBuf;
@@ -109,8 +108,7 @@ impl Source for FrozenGraph {
     }
 
     fn link(&self, number: u32) -> Link {
-        let (neuron, from, to) = self.snapshot.link_ends(LinkNumber(number));
-        Link { neuron: neuron.0, from: from.0, to: to.0 }
+        link(&self.snapshot, number)
     }
 
     fn stakes(&self) -> Vec<(u32, u64)> {

@@ -97,10 +97,7 @@ pub struct Feed {
 impl Feed {
     /// Reads it from the snapshot.
     pub fn new(frozen: &Frozen, snapshot: &Snapshot, loaded: u32, moved: &Moved) -> Feed {
-        let new_links = (loaded..frozen.links).map(|number| {
-            let (neuron, from, to) = snapshot.link_ends(LinkNumber(number));
-            Link { neuron: neuron.0, from: from.0, to: to.0 }
-        });
+        let new_links = (loaded..frozen.links).map(|number| link(snapshot, number));
         let of = |neuron: &Address| state::stake(snapshot, neuron);
         let stakes = match moved {
             Some(moved) => {
@@ -115,15 +112,15 @@ impl Feed {
             links: new_links.collect(),
             stakes,
             codes: first_codes(frozen, snapshot),
-            parameters: Parameters {
-                damping_atomics: frozen.damping_atomics,
-                code_bits: frozen.code_bits,
-                source_stake: frozen.source_stake,
-                sweeps: frozen.sweeps,
-                base_shift: frozen.base_shift,
-            },
+            parameters: frozen.parameters(),
         }
     }
+}
+
+/// A link as the kernels take it.
+pub fn link(snapshot: &Snapshot, number: u32) -> Link {
+    let (neuron, from, to) = snapshot.link_ends(LinkNumber(number));
+    Link { neuron: neuron.0, from: from.0, to: to.0 }
 }
 
 /// The rank-stakes of all neurons, by number.

@@ -126,7 +126,7 @@ fn compute(
 /// Lowers the priority of this thread and of those it will start, so that blocks, checks and
 /// queries go first while a round runs. A system that refuses loses only that.
 pub fn yield_to_consensus() {
-    /// Each step of niceness is about a tenth of the processor: one ninth beside a busy thread.
+    /// About a tenth of the processor beside a busy thread of the usual priority.
     const NICENESS: i32 = 10;
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {

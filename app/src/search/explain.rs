@@ -93,17 +93,10 @@ impl<'a> Giving<'a> {
         frozen: &Frozen,
         deadline: &'a Deadline,
     ) -> Giving<'a> {
-        let parameters = Parameters {
-            damping_atomics: frozen.damping_atomics,
-            code_bits: frozen.code_bits,
-            source_stake: frozen.source_stake,
-            sweeps: frozen.sweeps,
-            base_shift: frozen.base_shift,
-        };
         Giving {
             view,
             inputs,
-            parameters,
+            parameters: frozen.parameters(),
             links: frozen.links.min(view.snapshot().sizes().links),
             code_bits: view.snapshot().rank().code_bits(),
             stakes: vec![UNKNOWN; view.snapshot().neurons() as usize],

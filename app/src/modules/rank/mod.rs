@@ -43,6 +43,19 @@ pub struct Frozen {
     pub sweeps: u32,
 }
 
+impl Frozen {
+    /// What the kernels compute the round with.
+    pub fn parameters(&self) -> cyber_kernels::Parameters {
+        cyber_kernels::Parameters {
+            damping_atomics: self.damping_atomics,
+            code_bits: self.code_bits,
+            source_stake: self.source_stake,
+            sweeps: self.sweeps,
+            base_shift: self.base_shift,
+        }
+    }
+}
+
 /// The last published round: what the codes in the rank tree mean.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Published {
