@@ -62,7 +62,7 @@ impl Cometbft {
 
     /// What the node says of itself.
     pub async fn status(&self) -> Result<status::Response, QueryError> {
-        self.limited(&self.calls, self.http.status()).await
+        self.read(&self.calls, || self.http.status()).await
     }
 
     /// The height of the newest block.
@@ -73,14 +73,14 @@ impl Cometbft {
     /// A block; none: the latest.
     pub async fn block(&self, height: Option<Height>) -> Result<block::Response, QueryError> {
         match height {
-            Some(height) => self.limited(&self.calls, self.http.block(height)).await,
-            None => self.limited(&self.calls, self.http.latest_block()).await,
+            Some(height) => self.read(&self.calls, || self.http.block(height)).await,
+            None => self.read(&self.calls, || self.http.latest_block()).await,
         }
     }
 
     /// What a block's transactions came to.
     pub async fn results(&self, height: Height) -> Result<block_results::Response, QueryError> {
-        self.limited(&self.calls, self.http.block_results(height)).await
+        self.read(&self.calls, || self.http.block_results(height)).await
     }
 
     /// The time of a block.
@@ -89,7 +89,7 @@ impl Cometbft {
         if let Some(time) = kept().get(&height) {
             return Ok(*time);
         }
-        let header = self.limited(&self.calls, self.http.header(height)).await?.header;
+        let header = self.read(&self.calls, || self.http.header(height)).await?.header;
         let mut times = kept();
         if times.len() >= TIMES_MAX {
             times.pop_first();
@@ -100,12 +100,12 @@ impl Cometbft {
 
     /// The validators at a height.
     pub async fn validators(&self, height: Height) -> Result<validators::Response, QueryError> {
-        self.limited(&self.calls, self.http.validators(height, Paging::All)).await
+        self.read(&self.calls, || self.http.validators(height, Paging::All)).await
     }
 
     /// A transaction by the hash of its bytes; none: no block has it.
     pub async fn transaction(&self, hash: [u8; 32]) -> Result<Option<tx::Response>, QueryError> {
-        let call = async {
+        let call = || async {
             match self.http.tx(Hash::Sha256(hash), false).await {
                 Ok(found) => Ok(Some(found)),
                 Err(error) if says(&error).is_some_and(|text| text.contains("not found")) => {
@@ -114,7 +114,7 @@ impl Cometbft {
                 Err(error) => Err(error),
             }
         };
-        self.limited(&self.calls, call).await
+        self.read(&self.calls, call).await
     }
 
     /// The transactions whose events match.
@@ -126,7 +126,7 @@ impl Cometbft {
         let Page { number, rows, newest_first } = page;
         let order = if newest_first { Order::Descending } else { Order::Ascending };
         let request = tx_search::Request::new(query, false, number, rows, order);
-        self.limited(&self.searches, self.http.perform(request)).await
+        self.read(&self.searches, || self.http.perform(request.clone())).await
     }
 
     /// Hands a transaction over and waits for what CheckTx says. The inner error is CometBFT's
@@ -146,6 +146,23 @@ impl Cometbft {
     ) -> Result<Result<broadcast::tx_async::Response, String>, QueryError> {
         let call = async { taken(self.http.broadcast_tx_async(bytes).await) };
         self.limited(&self.calls, call).await
+    }
+
+    /// A question within its limits. It is asked a second time when the connection breaks: one
+    /// kept from before CometBFT started again is only found out by using it. Broadcasts are not:
+    /// the first may have arrived.
+    async fn read<T, Call: Future<Output = Result<T, Error>>>(
+        &self,
+        at_once: &Semaphore,
+        ask: impl Fn() -> Call,
+    ) -> Result<T, QueryError> {
+        let twice = async {
+            match ask().await {
+                Err(error) if is_unreached(&error) => ask().await,
+                answer => answer,
+            }
+        };
+        self.limited(at_once, twice).await
     }
 
     /// A call within its limits.
@@ -180,7 +197,7 @@ impl Cometbft {
             ErrorDetail::Response(response) => {
                 QueryError::Status(Status::Internal, response.source.to_string())
             }
-            ErrorDetail::Http(_) | ErrorDetail::HttpRequestFailed(_) => {
+            _ if is_unreached(error) => {
                 let text = format!("CometBFT's RPC at {address} cannot be reached");
                 QueryError::Status(Status::Unavailable, text)
             }
@@ -190,6 +207,11 @@ impl Cometbft {
             }
         }
     }
+}
+
+/// Whether there was no answer, or none of CometBFT.
+fn is_unreached(error: &Error) -> bool {
+    matches!(error.detail(), ErrorDetail::Http(_) | ErrorDetail::HttpRequestFailed(_))
 }
 
 /// The text of an error that CometBFT answered with.

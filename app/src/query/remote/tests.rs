@@ -6,6 +6,7 @@ use crate::query::tests::World;
 use cyber_proto::cosmos::base::node::v1beta1::ConfigResponse;
 use cyber_proto::cosmos::tx::v1beta1::{BroadcastMode, BroadcastTxRequest, GetTxRequest};
 use cyber_proto::tendermint::abci::{Event, EventAttribute};
+use std::io::{Read as _, Write as _};
 
 fn remote() -> Remote {
     // Bound and closed again: nothing listens there.
@@ -49,6 +50,43 @@ async fn without_cometbft_callers_hear_that_it_is_not_there() {
     let config = remote.call(path, &[], 0).await.expect("ours").expect("needs nobody");
     let config = ConfigResponse::decode(config.as_slice()).expect("config");
     assert_eq!(config.minimum_gas_price, "0.010000000000000000boot");
+}
+
+const RESTART: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// An RPC server that starts again after each answer: it keeps no connection that its clients
+/// believe to be open.
+fn restarting_server(answers: usize) -> (String, std::thread::JoinHandle<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
+    let address = format!("http://{}", listener.local_addr().expect("address"));
+    let served = std::thread::spawn(move || {
+        for _ in 0..answers {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).expect("a request") > 0);
+            let error = r#"{"code":-32603,"message":"Internal error","data":"it answered"}"#;
+            let body = format!(r#"{{"jsonrpc":"2.0","id":-1,"error":{error}}}"#);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+            let answer = format!("{head}: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).expect("it reads");
+            // The end comes while the client does something else.
+            std::thread::sleep(RESTART / 2);
+        }
+    });
+    (address, served)
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_with_a_restart_of_cometbft_is_made_anew() {
+    let (address, served) = restarting_server(3);
+    let cometbft = Cometbft::new(&address).expect("address");
+    for _ in 0..3 {
+        let refused = cometbft.status().await.expect_err("an error of CometBFT's");
+        assert!(refused.status().1.contains("it answered"), "{refused:?}");
+        // The thread that would notice the end of the connection waits here, as behind a load.
+        std::thread::sleep(RESTART);
+    }
+    served.join().expect("three answers");
 }
 
 #[tokio::test]
