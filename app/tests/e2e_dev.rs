@@ -1,5 +1,5 @@
 //! A development chain of four validators: in the background, through kills, stopped from outside
-//! and continued.
+//! and continued with a fifth node that has no vote.
 
 #![allow(clippy::disallowed_methods, reason = "waits for other processes")]
 
@@ -15,12 +15,12 @@ use support::{answer, cyberd, get, wait_until};
 
 const NODES: u16 = 4;
 
-/// The first port of forty that nobody listens on.
+/// The first port of fifty that nobody listens on.
 fn ports() -> u16 {
     let free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let start = 41_000 + (std::process::id() % 100) as u16 * 40;
-    let mut rows = (start..45_000).step_by(40);
-    rows.find(|base| (*base..base + 10 * NODES).all(free)).expect("a free row of ports")
+    let start = 41_000 + (std::process::id() % 80) as u16 * 50;
+    let mut rows = (start..45_000).step_by(50);
+    rows.find(|base| (*base..base + 10 * (NODES + 1)).all(free)).expect("a free row of ports")
 }
 
 /// The latest height of a node and its hash.
@@ -83,15 +83,20 @@ fn four_validators_go_on_through_kills_and_are_stopped_and_continued() {
     kill(Pid::from_raw(dev as i32), Signal::SIGKILL).expect("it runs");
     nothing_runs(&home);
 
-    // The same chain again, without a flag: links, validators and ports are remembered.
+    // The same chain again: links, validators and ports are remembered. A node without a vote
+    // comes in and takes all blocks from the others.
     let before = ready["accounts"].clone();
-    let again = answer(&home, &["dev", "--detach"]);
-    assert_eq!((&again["accounts"], &again["nodes"]), (&before, &ready["nodes"]));
+    let again = answer(&home, &["dev", "--detach", "--full-nodes", "1"]);
+    assert_eq!(again["accounts"], before);
+    let nodes = again["nodes"].as_array().expect("nodes");
+    assert_eq!(nodes[..usize::from(NODES)], all[..]);
+    let votes: Vec<bool> = nodes.iter().map(|node| node["validator"] == true).collect();
+    assert_eq!(votes, [true, true, true, true, false]);
     let log = std::fs::read_to_string(home.join("logs/dev.log")).expect("its log");
     assert!(log.contains("is continued, at height") && log.contains("already"), "{log}");
     let mut heads = Vec::new();
-    wait_until("the same head of all four", || {
-        heads = (0..NODES).map(|node| head(ports, node)).collect();
+    wait_until("the same head of all five", || {
+        heads = (0..=NODES).map(|node| head(ports, node)).collect();
         heads.iter().all(|head| head.is_some() && *head == heads[0])
     });
 

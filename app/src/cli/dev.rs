@@ -5,6 +5,7 @@ mod accounts;
 mod chain;
 mod detach;
 mod import;
+mod machine;
 mod session;
 mod settings;
 mod show;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
   cyberd dev                             make the chain, or continue it
   cyberd dev --no-import                 without the sample graph
   cyberd dev --nodes 4 --block-time 2s   four validators on this machine
+  cyberd dev --nodes 4 --full-nodes 1    and a node without a vote beside them
   cyberd dev --reset --seed tomorrow     delete the chain, begin one with other keys
   cyberd dev --detach --config-out c.json   for tests: return when ready
 The accounts' keys are made from the seed: they are public, never use them elsewhere.")]
@@ -39,6 +41,9 @@ pub struct Dev {
     /// Validators, all on loopback [default: 1]
     #[arg(long, value_name = "N")]
     nodes: Option<u16>,
+    /// Nodes without a vote beside them, their ports after the validators' [default: 0]
+    #[arg(long, value_name = "M")]
+    full_nodes: Option<u16>,
     /// Funded neurons [default: 8]
     #[arg(long, value_name = "N")]
     accounts: Option<u16>,
@@ -64,6 +69,9 @@ pub struct Dev {
     /// Return when ready and go on in the background
     #[arg(long)]
     detach: bool,
+    /// Write the nodes' homes and start nothing: cyberd run --home DIR runs each by itself
+    #[arg(long, conflicts_with_all = ["detach", "config_out", "links"])]
+    write_only: bool,
 }
 
 /// Reads `1s`, `250ms`, `0.5s` or `2m` as milliseconds, up to an hour.
@@ -92,6 +100,9 @@ pub fn run(context: &Context, flags: &Dev) -> Result<Answer, Failure> {
         return detach::detach(context, &home);
     }
     let _hold = nodes::hold(&home)?;
+    if flags.write_only {
+        return write_only(&home, plan);
+    }
     let program = cometbft::find_or_install(&home, &mut |line| context.talk(line));
     let program = program.map_err(nodes::failure)?;
     let stop = nodes::stop_flag()?;
@@ -102,6 +113,9 @@ pub fn run(context: &Context, flags: &Dev) -> Result<Answer, Failure> {
         cometbft::VERSION,
         supervisor::cometbft_threads()
     ));
+    if let Some(warning) = machine::crowded(chain.nodes.len()) {
+        context.talk(&warning);
+    }
     let running = chain.start(&program, &stop)?;
     let session = Session::new(context, &chain, flags, &running, &stop);
     let outcome = session.and_then(|session| context.block_on(session.run(continued)));
@@ -112,13 +126,21 @@ pub fn run(context: &Context, flags: &Dev) -> Result<Answer, Failure> {
     Ok(Answer::new(json!({ "stopped": true, "home": home }), text))
 }
 
+/// Writes the homes of all nodes and tells where they are.
+fn write_only(home: &Path, plan: Plan) -> Result<Answer, Failure> {
+    let chain = prepare(home, plan)?;
+    let balances: Vec<u64> = chain.accounts.iter().map(|account| account.amount).collect();
+    let text = format!("{}\n\ncyberd run --home HOME runs a node", show::nodes(&chain));
+    Ok(Answer::new(show::description(&chain, &balances), text))
+}
+
 /// Deletes what a new chain replaces and writes the files.
 fn prepare(home: &Path, plan: Plan) -> Result<Chain, Failure> {
     let settings = match plan {
         Plan::Continue(settings) => settings,
         Plan::New(settings) => {
-            if let Some(before) = DevSettings::load(home)? {
-                chain::remove(home, &before)?;
+            if DevSettings::load(home)?.is_some() {
+                chain::remove(home)?;
             }
             settings
         }

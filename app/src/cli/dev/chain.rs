@@ -1,11 +1,13 @@
 //! The files of a development chain and the processes that run it.
 
 use super::accounts::{accounts, store_keys, validator_keys, DevAccount};
-use super::settings::DevSettings;
+use super::settings::{DevSettings, MOST_NODES};
 use crate::cli::nodes::{self, NodeFiles};
+use crate::client::files;
 use crate::client::keys::Backend;
 use crate::client::settings::ClientSettings;
 use crate::client::Failure;
+use crate::config::{file_text, Config};
 use crate::error::Fault;
 use crate::node::cometbft::genesis::{self, Account, Validator};
 use crate::node::cometbft::home::{node_id, public_key, CometHome, Ports};
@@ -36,8 +38,13 @@ pub struct Chain {
 
 /// A node of a development chain.
 pub struct DevNode {
+    pub name: String,
     pub home: PathBuf,
     pub ports: Ports,
+    /// Its name among peers.
+    pub id: String,
+    /// Whether it is a validator.
+    pub votes: bool,
 }
 
 impl Chain {
@@ -47,14 +54,17 @@ impl Chain {
     /// When there are no ports for so many nodes.
     pub fn new(home: &Path, settings: DevSettings) -> Result<Chain, Failure> {
         let node = |index: u16| {
+            let name = format!("node{index}");
             let home = match index {
                 0 => home.to_owned(),
-                _ => home.join(format!("node{index}")),
+                _ => home.join(&name),
             };
             let ports = Ports::of(settings.port_base, index).map_err(nodes::failure)?;
-            Ok(DevNode { home, ports })
+            let id = node_id(&validator_keys(&settings.seed, index));
+            Ok(DevNode { name, home, ports, id, votes: index < settings.nodes })
         };
-        let nodes = (0..settings.nodes).map(node).collect::<Result<_, Failure>>()?;
+        let count = settings.nodes + settings.full_nodes;
+        let nodes = (0..count).map(node).collect::<Result<_, Failure>>()?;
         let accounts = accounts(&settings.seed, settings.accounts);
         Ok(Chain { home: home.to_owned(), settings, accounts, nodes })
     }
@@ -70,14 +80,17 @@ impl Chain {
         for (index, node) in (0..).zip(&self.nodes) {
             let files = NodeFiles {
                 home: &node.home,
-                moniker: format!("node{index}"),
+                moniker: node.name.clone(),
                 ports: node.ports,
                 keys: &validator_keys(&self.settings.seed, index),
                 block_time_ms: self.settings.block_time_ms,
                 development: true,
-                peers: self.peers(index),
+                peers: self.peers(node),
                 minimum_gas_prices: MINIMUM_GAS_PRICES,
             };
+            if self.nodes.len() > 1 {
+                rank_on_the_cpu(&node.home)?;
+            }
             files.write(Some(&genesis))?;
         }
         store_keys(&self.home, &self.accounts)?;
@@ -112,14 +125,10 @@ impl Chain {
         genesis::document(&self.settings.chain_id, &nodes::now(), &validators, &accounts)
     }
 
-    /// All nodes but one, as that one reaches them.
-    fn peers(&self, except: u16) -> Vec<String> {
-        let others = (0..).zip(&self.nodes).filter(|(index, _)| *index != except);
-        let peer = |(index, node): (u16, &DevNode)| {
-            let id = node_id(&validator_keys(&self.settings.seed, index));
-            format!("{id}@127.0.0.1:{}", node.ports.p2p)
-        };
-        others.map(peer).collect()
+    /// All validators but one node itself, as that one reaches them.
+    fn peers(&self, node: &DevNode) -> Vec<String> {
+        let others = self.nodes.iter().filter(|other| other.votes && other.id != node.id);
+        others.map(|other| format!("{}@127.0.0.1:{}", other.id, other.ports.p2p)).collect()
     }
 
     /// Starts all nodes.
@@ -148,12 +157,25 @@ impl Chain {
     }
 }
 
+/// Settings for a node that shares its machine, and with it the GPU, with others; where there are
+/// some already they stay.
+fn rank_on_the_cpu(home: &Path) -> Result<(), Failure> {
+    let path = Config::path(home);
+    if path.exists() {
+        return Ok(());
+    }
+    files::private_folder(&home.join("config"))
+        .map_err(|error| Failure::local(format!("{}: {error}", path.display())))?;
+    let values = [("rank.device", "cpu"), ("fees.minimum_gas_prices", MINIMUM_GAS_PRICES)];
+    nodes::write_file(&path, &file_text(&values))
+}
+
 /// Deletes the development chain of a home; its marker, `config/dev.toml`, goes last.
 ///
 /// # Errors
 /// The first thing that cannot be deleted.
-pub fn remove(home: &Path, settings: &DevSettings) -> Result<(), Failure> {
-    let node_homes = (1..settings.nodes).map(|index| format!("node{index}"));
+pub fn remove(home: &Path) -> Result<(), Failure> {
+    let node_homes = (1..MOST_NODES).map(|index| format!("node{index}"));
     let fixed = REMOVED.iter().map(|name| (*name).to_owned());
     for name in node_homes.chain(fixed).chain(["config".to_owned()]) {
         let path = home.join(name);

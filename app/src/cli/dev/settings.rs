@@ -16,8 +16,8 @@ const ACCOUNTS: u16 = 8;
 /// The sample graph names so many neurons.
 const SAMPLE_NEURONS: usize = 8;
 const BLOCK_TIME_MS: u64 = 1_000;
-/// More validators than this on one machine answer no question.
-const MOST_NODES: u16 = 20;
+/// More nodes than this on one machine answer no question.
+pub const MOST_NODES: u16 = 20;
 
 /// The settings of a development chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct DevSettings {
     pub nodes: u16,
     pub accounts: u16,
     pub seed: String,
+    /// Nodes without a vote, numbered after the validators; there can be more or fewer later.
+    #[serde(default)]
+    pub full_nodes: u16,
     pub block_time_ms: u64,
     /// `None`: the usual ports.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +100,7 @@ impl DevSettings {
 /// home holds a node of another kind, or when a number is out of its range.
 pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
     let before = DevSettings::load(home)?;
-    check_ranges(flags)?;
+    check_ranges(flags, before.as_ref())?;
     if before.is_none() && home.join("config/genesis.json").exists() {
         return Err(Failure::usage(format!(
             "{} holds a node that `cyberd dev` did not make; it is left alone",
@@ -110,6 +113,7 @@ pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
         return Ok(Plan::New(DevSettings {
             chain_id: CHAIN_ID.to_owned(),
             nodes: flags.nodes.unwrap_or(1),
+            full_nodes: flags.full_nodes.unwrap_or(0),
             accounts: flags.accounts.unwrap_or(ACCOUNTS),
             seed: flags.seed.clone().unwrap_or_else(|| SEED.to_owned()),
             block_time_ms: flags.block_time.unwrap_or(BLOCK_TIME_MS),
@@ -124,6 +128,7 @@ pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
     }
     settings.block_time_ms = flags.block_time.unwrap_or(settings.block_time_ms);
     settings.port_base = flags.port_base.or(settings.port_base);
+    settings.full_nodes = flags.full_nodes.unwrap_or(settings.full_nodes);
     // What is imported once stays; a file given again is looked through again.
     if let Some(Links::File(path)) = links_asked(flags)? {
         (settings.links, settings.imported) = (Links::File(path), false);
@@ -131,10 +136,17 @@ pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
     Ok(Plan::Continue(settings))
 }
 
-fn check_ranges(flags: &Dev) -> Result<(), Failure> {
+fn check_ranges(flags: &Dev, there: Option<&DevSettings>) -> Result<(), Failure> {
     let out = |what: &str, value: u16, most: u16| {
         Failure::usage(format!("{what} {value}: from 1 to {most} are possible"))
     };
+    let nodes = flags.nodes.or(there.map(|there| there.nodes)).unwrap_or(1);
+    if let Some(full) = flags.full_nodes.filter(|full| nodes.saturating_add(*full) > MOST_NODES) {
+        return Err(Failure::usage(format!(
+            "--full-nodes {full}: with {nodes} validators at most {} are possible",
+            MOST_NODES.saturating_sub(nodes)
+        )));
+    }
     match (flags.nodes, flags.accounts) {
         (Some(nodes), _) if !(1..=MOST_NODES).contains(&nodes) => {
             Err(out("--nodes", nodes, MOST_NODES))
@@ -208,12 +220,13 @@ fn contradiction(
 /// The flags of this run that both commands keep.
 fn changeable(flags: &Dev) -> impl Iterator<Item = String> {
     let base = flags.port_base.map(|base| format!("--port-base {base}"));
+    let full = flags.full_nodes.map(|full| format!("--full-nodes {full}"));
     let time = flags.block_time.map(|time| format!("--block-time {time}ms"));
     let links = flags.links.as_ref();
     let links = links.map(|file| format!("--links {}", quoted(&file.display().to_string())));
     let bare = [(flags.no_import, "--no-import"), (flags.detach, "--detach")];
     let bare = bare.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned());
-    [base, time, links].into_iter().flatten().chain(bare)
+    [full, base, time, links].into_iter().flatten().chain(bare)
 }
 
 /// How this program was called: `testnet/up` says so itself.

@@ -29,7 +29,10 @@ pub fn description(chain: &Chain, balances: &[u64]) -> Value {
     };
     let node = |node: &DevNode| {
         json!({
+            "name": node.name,
+            "validator": node.votes,
             "home": node.home,
+            "peer": format!("{}@127.0.0.1:{}", node.id, node.ports.p2p),
             "rpc": rpc(node),
             "grpc": grpc(node),
             "rest": rest(node),
@@ -89,26 +92,38 @@ pub fn banner(chain: &Chain, balances: &[u64]) -> String {
     let keys: Vec<Vec<String>> = keys.collect();
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let mut places = vec![row("chain", chain.settings.chain_id.clone())];
-    for (index, node) in chain.nodes.iter().enumerate() {
-        let name = |what: &str| match chain.nodes.len() {
-            1 => what.to_owned(),
-            _ => format!("{what} {index}"),
-        };
-        places.push(row(&name("RPC"), rpc(node)));
-        places.push(row(&name("REST, API page"), rest(node)));
-        places.push(row(&name("gRPC, gRPC-web"), grpc(node)));
-        places.push(row(&name("metrics"), metrics(node)));
+    let mut many = String::new();
+    match &chain.nodes[..] {
+        [node] => {
+            places.push(row("RPC", rpc(node)));
+            places.push(row("REST, API page", rest(node)));
+            places.push(row("gRPC, gRPC-web", grpc(node)));
+            places.push(row("metrics", metrics(node)));
+        }
+        _ => many = format!("\n{}\n", nodes(chain)),
     }
     places.push(row("home", chain.home.display().to_string()));
     places.push(row("logs", chain.home.join("logs").display().to_string()));
     format!(
-        "\nNeurons\n{}\n\nTheir keys: public keys, never use them elsewhere\n{}\n\n{}\n\n\
+        "\nNeurons\n{}\n\nTheir keys: public keys, never use them elsewhere\n{}\n\n{}\n{many}\n\
          cyberd --home {} COMMAND talks to it: search TEXT, link FROM TO, top, status, …\n",
         table(&rows),
         table(&keys),
         table(&places),
         chain.home.display()
     )
+}
+
+/// The nodes and where each answers, a line each.
+pub fn nodes(chain: &Chain) -> String {
+    let head = ["node", "vote", "RPC", "REST", "gRPC", "metrics", "home"];
+    let line = |node: &DevNode| {
+        let vote = if node.votes { "yes" } else { "no" };
+        let (name, home) = (node.name.clone(), node.home.display().to_string());
+        vec![name, vote.to_owned(), rpc(node), rest(node), grpc(node), metrics(node), home]
+    };
+    let head = std::iter::once(head.map(str::to_owned).to_vec());
+    table(&head.chain(chain.nodes.iter().map(line)).collect::<Vec<_>>())
 }
 
 /// One line that is always up to date; only on a terminal.

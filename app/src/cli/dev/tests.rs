@@ -81,6 +81,24 @@ fn a_second_run_continues_what_the_first_made() {
 }
 
 #[test]
+fn nodes_without_a_vote_can_come_later_up_to_the_most_there_are() {
+    let home = home();
+    let first = made(&Dev { nodes: Some(4), ..Dev::default() }, home.path());
+    assert_eq!(first.full_nodes, 0);
+    let more = Dev { full_nodes: Some(2), ..Dev::default() };
+    let Plan::Continue(settings) = plan(&more, home.path()).expect("more") else {
+        panic!("the chain goes on");
+    };
+    let chain = chain::Chain::new(home.path(), settings).expect("a chain");
+    let votes: Vec<bool> = chain.nodes.iter().map(|node| node.votes).collect();
+    assert_eq!(votes, [true, true, true, true, false, false]);
+    assert_eq!(chain.nodes[5].ports.rpc, 26_707);
+    let all = Dev { full_nodes: Some(17), ..Dev::default() };
+    let failure = plan(&all, home.path()).expect_err("too many");
+    assert!(failure.message.contains("at most 16"), "{failure}");
+}
+
+#[test]
 fn a_chain_keeps_the_links_it_was_made_with() {
     let home = home();
     let own = Dev { links: Some("own.tsv".into()), ..Dev::default() };
