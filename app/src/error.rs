@@ -22,6 +22,12 @@ pub enum Fault {
     /// A setting of the node or its surroundings.
     #[error("{0}")]
     Setup(String),
+    /// What cannot work however often it is tried, until somebody changes something.
+    #[error("{0}")]
+    Unfit(String),
+    /// The chain goes on with another version of this program.
+    #[error("{0}")]
+    Upgrade(String),
 }
 
 /// A codespace and a number, as clients match on them.

@@ -10,6 +10,7 @@ use crate::error::Code;
 use crate::types::Height;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -44,6 +45,16 @@ pub mod name {
         GPU_FAULTS = "cyberd_gpu_faults_total", "Faults of GPU workers, by kind";
         PANICS = "cyberd_panics_total", "Panics turned into an answer";
         MEMORY = "cyberd_memory_bytes", "Resident memory of the process";
+        HEAD_AGE = "cyberd_head_age_seconds", "Since the last block, before the first since the start";
+        READY = "cyberd_ready", "1 if /ready says yes";
+        NOT_READY = "cyberd_not_ready", "1 for each check of /ready that speaks against it";
+        DISK_FREE = "cyberd_disk_free_bytes", "Free space where the home is";
+        DISK_RESERVE = "cyberd_disk_reserve_bytes", "Free space below which no height is begun";
+        ROUND_HEIGHT = "cyberd_round_height", "Height at which the last rank round was published";
+        ROUND_PERIOD = "cyberd_round_period_blocks", "Blocks between two rank rounds";
+        RESTARTS = "cyberd_restarts", "How often the supervisor started the pair again";
+        ROOT_MISMATCH = "cyberd_root_mismatch", "1 once the network had another state than this node";
+        INFO = "cyberd_info", "1, with versions and the device of ranks as labels";
     }
 }
 
@@ -134,7 +145,13 @@ pub fn txs_checked(codes: impl ExactSizeIterator<Item = Code>) {
 /// A block that was executed.
 pub fn block_finalized(height: Height, codes: impl Iterator<Item = Code>) {
     by_code(name::TRANSACTIONS, codes);
-    tracing::debug!(%height, "block executed");
+    tracing::debug!(height = height.0, "block executed");
+}
+
+/// A block that is durable: its line in the log.
+pub fn block_committed(height: Height, app_hash: &[u8], txs: usize, failed: usize) {
+    let height = height.0;
+    tracing::info!(height, app_hash = hex::encode_upper(app_hash), txs, failed, "block");
 }
 
 fn by_code(metric: &'static str, codes: impl Iterator<Item = Code>) {
@@ -181,7 +198,52 @@ pub fn bandwidth(load_millionths: u64, price_millionths: u64) {
 
 /// A rank round was published.
 pub fn round_published(round: u64) {
+    // Told after every commit: the log wants it once.
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    if LAST.swap(round, Ordering::Relaxed) != round {
+        tracing::info!(round, "round published");
+    }
     gauge!(name::ROUND).set(as_gauge(round));
+}
+
+/// What an operator watches besides: sampled when it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    pub head_age: Duration,
+    pub is_ready: bool,
+    /// Every check of `/ready`, and whether it speaks against it.
+    pub checks: Vec<(&'static str, bool)>,
+    /// None where the system does not tell.
+    pub disk_free_bytes: Option<u64>,
+    pub disk_reserve_bytes: u64,
+    /// 0 before the first.
+    pub round_height: u64,
+    pub round_period: u64,
+    pub has_mismatch: bool,
+}
+
+/// Shows a condition.
+pub fn condition(found: &Condition) {
+    gauge!(name::HEAD_AGE).set(found.head_age.as_secs_f64());
+    gauge!(name::READY).set(u8::from(found.is_ready));
+    for (check, speaks_against) in &found.checks {
+        gauge!(name::NOT_READY, "check" => *check).set(u8::from(*speaks_against));
+    }
+    if let Some(free) = found.disk_free_bytes {
+        gauge!(name::DISK_FREE).set(as_gauge(free));
+    }
+    gauge!(name::DISK_RESERVE).set(as_gauge(found.disk_reserve_bytes));
+    gauge!(name::ROUND_HEIGHT).set(as_gauge(found.round_height));
+    gauge!(name::ROUND_PERIOD).set(as_gauge(found.round_period));
+    gauge!(name::ROOT_MISMATCH).set(u8::from(found.has_mismatch));
+}
+
+/// What does not change while the process lives.
+pub fn identity(cometbft: &'static str, device: &'static str, restarts: u64) {
+    let version = env!("CARGO_PKG_VERSION");
+    gauge!(name::INFO, "version" => version, "cometbft" => cometbft, "device" => device).set(1);
+    gauge!(name::RESTARTS).set(as_gauge(restarts));
+    gpu_up(false);
 }
 
 /// Whether a GPU worker computes the ranks.

@@ -148,7 +148,7 @@ fn settings_that_cannot_be_are_refused_with_what_would_be_right() {
     let home = tempfile::tempdir().expect("a folder");
     let open = Application::start(home.path(), &["--abci-listen", "tcp://0.0.0.0:26658"]);
     let (output, _) = open.ended();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(8));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("no authentication") && text.contains("tcp://127.0.0.1"), "{text}");
 }

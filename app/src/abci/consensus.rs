@@ -35,7 +35,7 @@ pub fn process_proposal(
     let status = match application.process_proposal(proposal)? {
         ProposalVerdict::Accept => ProposalStatus::Accept,
         ProposalVerdict::Reject(reason) => {
-            tracing::warn!(%height, reason, "proposal rejected");
+            tracing::warn!(height = height.0, reason, "proposal rejected");
             ProposalStatus::Reject
         }
     };

@@ -13,7 +13,7 @@ pub fn echo(request: wire::RequestEcho) -> wire::ResponseEcho {
 
 pub fn info(application: &dyn Application, request: wire::RequestInfo) -> wire::ResponseInfo {
     let answer = application.info();
-    tracing::debug!(cometbft = request.version, height = %answer.height, "info");
+    tracing::debug!(cometbft = request.version, height = answer.height.0, "info");
     convert::info(answer)
 }
 

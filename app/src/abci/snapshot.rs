@@ -26,7 +26,13 @@ pub fn offer_snapshot(
         OfferVerdict::RejectFormat(reason) => (Offer::RejectFormat, reason),
         OfferVerdict::RejectSender(reason) => (Offer::RejectSender, reason),
     };
-    tracing::info!(%height, format, answer = result.as_str_name(), reason, "snapshot offered");
+    tracing::info!(
+        height = height.0,
+        format,
+        answer = result.as_str_name(),
+        reason,
+        "snapshot offered"
+    );
     Ok(wire::ResponseOfferSnapshot { result: result.into() })
 }
 

@@ -19,6 +19,9 @@ const POWER: u64 = 10;
 #[command(after_help = "Examples:
   cyberd init --chain-id mine-1 --account alice=1000000000boot    a new chain, this its validator
   cyberd init --genesis genesis.json --peer ID@HOST:26656         a node of a chain that exists
+  cyberd init --chain-id mine-1 --account alice=1000boot --signer unix:///run/signer/cyberd.sock
+With --signer the key made here (config/priv_validator_key.json, data/priv_validator_state.json)
+moves to where the signer is: tmkms, or CometBFT's priv_val_server, which takes both files.
 Then: cyberd run. `cyberd dev` does all of it for a development chain.")]
 pub struct Init {
     /// Name of the new chain
@@ -42,6 +45,9 @@ pub struct Init {
     /// 26657, 26656, 26660, 9090, 1317, 26661]
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
+    /// A remote signer has the validator's key and dials this: tcp://127.0.0.1:PORT or unix:///PATH
+    #[arg(long, value_name = "ADDRESS", value_parser = signer_address)]
+    signer: Option<String>,
     /// Pause between blocks
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::dev::block_time)]
     block_time: u64,
@@ -77,6 +83,9 @@ pub fn run(context: &Context, init: &Init) -> Result<Answer, Failure> {
         minimum_gas_prices: MINIMUM_GAS_PRICES,
     };
     files.write(Some(&document))?;
+    if let Some(address) = &init.signer {
+        comet.set_signer(address).map_err(nodes::failure)?;
+    }
     let chain_id = document["chain_id"].as_str().unwrap_or_default();
     let peer = format!("{}@HOST:{}", node_id(&keys), ports.p2p);
     let row = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
@@ -90,6 +99,16 @@ pub fn run(context: &Context, init: &Init) -> Result<Answer, Failure> {
     ]);
     let json = json!({ "chain_id": chain_id, "home": home, "rpc_port": ports.rpc, "peer": peer });
     Ok(Answer::new(json, format!("{text}\n\ncyberd run starts it")))
+}
+
+/// Whoever reaches the address first signs, so it is this machine's own.
+fn signer_address(text: &str) -> Result<String, String> {
+    let port = text.strip_prefix("tcp://127.0.0.1:").or_else(|| text.strip_prefix("tcp://[::1]:"));
+    let is_port = port.is_some_and(|port| port.parse::<u16>().is_ok());
+    match is_port || text.starts_with("unix:///") {
+        true => Ok(text.to_owned()),
+        false => Err("tcp://127.0.0.1:PORT or unix:///PATH is right".to_owned()),
+    }
 }
 
 fn read_genesis(path: &std::path::Path) -> Result<Value, Failure> {

@@ -5,6 +5,7 @@ mod cid;
 pub mod context;
 mod deliver;
 mod dev;
+mod doctor;
 mod export;
 mod import;
 mod init;
@@ -35,7 +36,8 @@ const EXIT_CODES: &str = "Exit codes:
   0 done              1 error             2 wrong usage
   3 refused by the node (nothing changed)  4 key or password
   5 node not reachable  6 in a block, but failed
-  7 outcome unknown (the transaction's hash is printed)";
+  7 outcome unknown (the transaction's hash is printed)
+  8 the node cannot run until something is changed  9 halted for an upgrade";
 
 /// A knowledge graph chain: signed cyberlinks in, ranked answers out
 #[derive(Debug, Parser)]
@@ -54,6 +56,7 @@ enum Command {
     Init(init::Init),
     Run(run::Run),
     Start(start::Start),
+    Doctor(doctor::Doctor),
     Link(link::Link),
     Import(import::Import),
     Send(send::Send),
@@ -92,7 +95,7 @@ fn run(arguments: Vec<OsString>) -> Exit {
     match result {
         Ok(answer) => {
             output::show(format, &answer);
-            Exit::Done
+            answer.exit
         }
         Err(failure) => {
             output::show_failure(format, &failure);
@@ -107,6 +110,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Init(init) => init::run(context, &init),
         Command::Run(run) => run::run(context, &run),
         Command::Start(start) => start::run(context, &start),
+        Command::Doctor(doctor) => doctor::run(context, &doctor),
         Command::Link(link) => link::run(context, &link),
         Command::Import(import) => import::run(context, &import),
         Command::Send(send) => send::run(context, &send),

@@ -3,11 +3,12 @@
 use crate::abci::address::Address;
 use crate::client::files::{self, Access};
 use crate::client::settings::ClientSettings;
-use crate::client::Failure;
+use crate::client::{Exit, Failure};
 use crate::config::{Config, TEMPLATE};
 use crate::error::Fault;
 use crate::node::cometbft::home::{CometHome, NodeKeys, Ports, Settings};
-use crate::node::supervisor::{cometbft_threads, Log, Pair, Probe, Program};
+use crate::node::mismatch::RootMismatch;
+use crate::node::supervisor::{cometbft_threads, Log, Pair, Probe, Program, Sign};
 use nix::fcntl::Flock;
 use serde_json::Value;
 use std::fs::File;
@@ -21,8 +22,22 @@ use std::time::Duration;
 /// A stalled chain is reported after so many block times, but not before so many seconds.
 const STILL_BLOCKS: u64 = 30;
 const STILL_AT_LEAST: Duration = Duration::from_secs(15);
-/// What CometBFT writes when it lives on without doing its work.
-const COMETBFT_FATAL: &[&str] = &["CONSENSUS FAILURE!!!", "State sync failed"];
+/// Without a sign of life for so long a pair is started again.
+const HUNG_AFTER: Duration = Duration::from_secs(45);
+/// What CometBFT's output tells beyond its exit code, which is always 1. A proposal that is merely
+/// refused may be somebody else's mistake; these lines are written about blocks that the others
+/// agreed on, or that we had.
+const COMETBFT_SIGNS: &[(&str, Sign)] = &[
+    ("CONSENSUS FAILURE!!!", Sign::Stuck),
+    ("State sync failed", Sign::Later),
+    ("committed an invalid block", Sign::Mismatch),
+    ("prevoted for an invalid block", Sign::Mismatch),
+    ("does not match AppHash after replay", Sign::Mismatch),
+    ("couldn't read GenesisDoc", Sign::Unfit),
+    ("error reading GenesisDoc", Sign::Unfit),
+    ("is higher than core", Sign::Unfit),
+    ("is too far below block store base", Sign::Unfit),
+];
 
 /// What a node's files depend on.
 pub struct NodeFiles<'a> {
@@ -100,12 +115,12 @@ impl NodeFiles<'_> {
 /// # Errors
 /// When a setting is missing or the two files contradict each other.
 pub fn pair(home: &Path, cometbft: PathBuf, application_log: Log) -> Result<Pair, Failure> {
-    let config = Config::load(home, &[], std::env::vars())
-        .map_err(|error| Failure::local(error.to_string()))?;
+    let unfit = |text: String| failure(Fault::Unfit(text));
+    let config = settings(home)?;
     let comet = CometSettings::load(home)?;
     let listen = config.abci_listen.to_string();
     if comet.proxy_app != listen {
-        return Err(Failure::local(format!(
+        return Err(unfit(format!(
             "the application listens at {listen} ({}), CometBFT dials {} ({}): set both alike",
             Config::path(home).display(),
             comet.proxy_app,
@@ -113,7 +128,7 @@ pub fn pair(home: &Path, cometbft: PathBuf, application_log: Log) -> Result<Pair
         )));
     }
     let Some(health) = config.health_listen else {
-        return Err(Failure::local(format!(
+        return Err(unfit(format!(
             "the supervisor asks the application's /health: set health.listen in {}",
             Config::path(home).display()
         )));
@@ -135,7 +150,7 @@ pub fn pair(home: &Path, cometbft: PathBuf, application_log: Log) -> Result<Pair
             arguments: ["start".into(), "--home".into(), home.into()].to_vec(),
             environment: plain,
             log: application_log,
-            fatal: &[],
+            signs: &[],
         },
         cometbft: Program {
             name: "CometBFT",
@@ -143,11 +158,22 @@ pub fn pair(home: &Path, cometbft: PathBuf, application_log: Log) -> Result<Pair
             arguments: ["start".into(), "--home".into(), home.into()].to_vec(),
             environment: vec![("GOMAXPROCS", cometbft_threads().to_string())],
             log: Log::File(log),
-            fatal: COMETBFT_FATAL,
+            signs: COMETBFT_SIGNS,
         },
         probe: Probe::of_node(health.port(), comet.rpc_port, socket),
+        hung_after: HUNG_AFTER,
+        mismatch: Some(RootMismatch::path(home)),
         still_after: comet.block_time.saturating_mul(STILL_BLOCKS as u32).max(STILL_AT_LEAST),
     })
+}
+
+/// The application's settings of a home.
+///
+/// # Errors
+/// When they cannot be: another start is of no use.
+pub fn settings(home: &Path) -> Result<Config, Failure> {
+    let config = Config::load(home, &[], std::env::vars());
+    config.map_err(|error| failure(Fault::Unfit(error.to_string())))
 }
 
 /// What we need of CometBFT's settings.
@@ -160,7 +186,7 @@ struct CometSettings {
 impl CometSettings {
     fn load(home: &Path) -> Result<CometSettings, Failure> {
         let path = CometHome::of(home).settings();
-        let wrong = |what: &str| Failure::local(format!("{}: {what}", path.display()));
+        let wrong = |what: &str| failure(Fault::Unfit(format!("{}: {what}", path.display())));
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error.to_string()))?;
         let toml: toml::Table = text.parse().map_err(|error| wrong(&format!("{error}")))?;
         let text = |section: &str, key: &str| {
@@ -273,7 +299,12 @@ pub fn absolute(home: &Path) -> Result<PathBuf, Failure> {
 
 /// A fault of the node as the command line shows it.
 pub fn failure(fault: Fault) -> Failure {
-    Failure::local(fault.to_string())
+    let text = fault.to_string();
+    match fault {
+        Fault::Genesis(_) | Fault::Unfit(_) => Failure::new(Exit::Unfit, "unfit", text),
+        Fault::Upgrade(_) => Failure::new(Exit::Upgrade, "upgrade", text),
+        _ => Failure::local(text),
+    }
 }
 
 /// Writes a file whole or not at all.

@@ -1,6 +1,6 @@
 //! Showing answers and failures: answers and JSON to standard output, talk to standard error.
 
-use crate::client::Failure;
+use crate::client::{Exit, Failure};
 use serde_json::Value;
 use std::io::Write;
 
@@ -19,11 +19,13 @@ pub struct Answer {
     pub json: Value,
     /// Without the last line break; empty: nothing is printed.
     pub text: String,
+    /// How the process ends: an answer may be bad news.
+    pub exit: Exit,
 }
 
 impl Answer {
     pub fn new(json: Value, text: impl Into<String>) -> Answer {
-        Answer { json, text: text.into() }
+        Answer { json, text: text.into(), exit: Exit::Done }
     }
 }
 
@@ -103,7 +105,6 @@ pub fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Exit;
 
     #[test]
     fn a_failure_for_people_names_code_transaction_and_advice() {

@@ -6,7 +6,9 @@ use super::output::Answer;
 use crate::client::{Exit, Failure};
 use crate::node::cometbft;
 use crate::node::cometbft::home::CometHome;
+use crate::node::notify::Manager;
 use crate::node::supervisor::{self, Event, Log};
+use crate::telemetry::logs;
 use serde_json::json;
 
 /// Run the node: application and CometBFT as one supervised pair
@@ -14,8 +16,12 @@ use serde_json::json;
 #[command(after_help = "Examples:
   cyberd run
   cyberd run --home /var/lib/cyberd
-When either process ends both are started again in the right order. Ctrl-C or SIGTERM ends both
-cleanly. The application's log goes to standard error, CometBFT's to HOME/logs/cometbft.log.")]
+When either process ends, or both show no life for 45 s, both are started again in the right order.
+Ctrl-C or SIGTERM ends both cleanly within 5 s. The log goes to standard error, as text or JSON
+([log] in config/app.toml), CometBFT's to HOME/logs/cometbft.log. Under systemd (Type=notify) it
+says when the pair answers, what it does, and that it is alive (WatchdogSec).
+It ends with 1 when the pair dies again and again or a state sync failed, 8 when another start is
+of no use until something is changed, 9 when the chain goes on with another version.")]
 pub struct Run {}
 
 /// Runs until it is stopped.
@@ -32,20 +38,36 @@ pub fn run(context: &Context, _: &Run) -> Result<Answer, Failure> {
     let program = cometbft::find_or_install(&home, &mut |line| context.talk(line));
     let program = program.map_err(nodes::failure)?;
     let _hold = nodes::hold(&home)?;
+    let config = nodes::settings(&home)?;
+    logs::install(config.log_format, &config.log_level).map_err(Failure::local)?;
     let pair = nodes::pair(&home, program, Log::Passed)?;
     let stop = nodes::stop_flag()?;
-    context.talk(&format!(
-        "cyberd run: CometBFT {} with GOMAXPROCS={} (at least 4, twice the cores: its socket \
-         client keeps one thread spinning), log in {}",
-        cometbft::VERSION,
-        supervisor::cometbft_threads(),
-        home.join("logs/cometbft.log").display()
-    ));
+    let mut manager = Manager::of_environment();
+    // GOMAXPROCS: at least 4, twice the cores: its socket client keeps one thread spinning.
+    tracing::info!(
+        cometbft = cometbft::VERSION,
+        threads = supervisor::cometbft_threads(),
+        log = %home.join("logs/cometbft.log").display(),
+        "the pair starts"
+    );
     supervisor::supervise(&pair, &stop, &mut |event| {
-        if !matches!(event, Event::Height(_)) {
-            context.talk(&format!("cyberd run: {event}"));
-        }
+        manager.hear(&event);
+        log(&event);
     })
-    .map_err(nodes::failure)?;
+    .map_err(nodes::failure)
+    .inspect_err(|failure| manager.status(&failure.message))?;
     Ok(Answer::new(json!({ "stopped": true }), "stopped"))
+}
+
+/// What an operator reads; heights come from the application.
+fn log(event: &Event) {
+    match event {
+        Event::Height(_) | Event::Alive { .. } => (),
+        Event::Restarting { reason, pause } => {
+            tracing::warn!(reason, pause_ms = pause.as_millis() as u64, "both are started again");
+        }
+        Event::Mismatch(_) => tracing::error!("{event}"),
+        Event::StandsStill { .. } | Event::Waiting { .. } => tracing::warn!("{event}"),
+        Event::Started | Event::Answers | Event::Stopping => tracing::info!("{event}"),
+    }
 }

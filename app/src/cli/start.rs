@@ -5,6 +5,7 @@ use super::nodes;
 use super::output::Answer;
 use crate::client::Failure;
 use crate::config::Config;
+use crate::error::Fault;
 use crate::node;
 use serde_json::json;
 
@@ -40,7 +41,7 @@ pub fn run(context: &Context, start: &Start) -> Result<Answer, Failure> {
     let flags: Vec<(&str, String)> =
         flags.into_iter().filter_map(|(key, flag)| Some((key, flag.clone()?))).collect();
     let config = Config::load(&home, &flags, std::env::vars());
-    let config = config.map_err(|error| Failure::local(error.to_string()))?;
-    node::run(&config).map_err(|fault| Failure::local(fault.to_string()))?;
+    let config = config.map_err(|error| nodes::failure(Fault::Unfit(error.to_string())))?;
+    node::run(&config).map_err(nodes::failure)?;
     Ok(Answer::new(json!({ "stopped": true }), "stopped"))
 }

@@ -24,6 +24,10 @@ pub enum Exit {
     Failed = 6,
     /// The transaction was handed over and what became of it is not known.
     Unknown = 7,
+    /// The node cannot run until something is changed: genesis, settings. Another start is no use.
+    Unfit = 8,
+    /// The node stands at the height of an upgrade that this version does not know.
+    Upgrade = 9,
 }
 
 impl Exit {
@@ -155,6 +159,8 @@ mod tests {
             (Exit::Unreachable, 5),
             (Exit::Failed, 6),
             (Exit::Unknown, 7),
+            (Exit::Unfit, 8),
+            (Exit::Upgrade, 9),
         ];
         for (exit, number) in all {
             assert_eq!(exit.code(), number);

@@ -50,6 +50,8 @@ pub(super) struct App {
     pub search: Follower,
     /// What the transactions of the block did that is not committed yet.
     pub sketches: Mutex<Vec<Sketch>>,
+    /// Of the same block: how many there are, and how many did not do what they asked for.
+    pub counts: Mutex<(usize, usize)>,
     pub heart: Arc<Heart>,
 }
 
@@ -101,6 +103,9 @@ impl Application for App {
         let pairs = block.txs.iter().zip(&outcome.results);
         let sketches = pairs.map(|(tx, result)| Sketch::of(sha256(tx), &result.events)).collect();
         *self.sketches.lock().unwrap_or_else(PoisonError::into_inner) = sketches;
+        let failed = outcome.results.iter().filter(|result| !result.is_ok()).count();
+        let counts = (outcome.results.len(), failed);
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         Ok(outcome)
     }
 
@@ -109,6 +114,8 @@ impl Application for App {
         self.heart.beat();
         let latest = self.engine.reader().latest();
         record(&latest);
+        let (txs, failed) = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        telemetry::block_committed(latest.height(), &latest.app_hash(), txs, failed);
         let sketches = self.sketches.lock().map(|mut it| std::mem::take(&mut *it));
         self.search.transacted(&latest, sketches.unwrap_or_default());
         self.gate.committed(latest.height());

@@ -29,24 +29,29 @@ const VARIABLE: &str = "CYBERD_COMETBFT";
 /// [`Fault::Setup`] naming what is missing and the command that installs it.
 pub fn find_or_install(home: &Path, say: &mut dyn FnMut(&str)) -> Result<PathBuf, Fault> {
     let folder = install_folder(home);
-    if let Some(found) = find(&folder)? {
+    if let Some(found) = find_in(&folder)? {
         return Ok(found);
     }
     let fault = |error| Fault::Setup(format!("{}: {error}", folder.display()));
     std::fs::create_dir_all(&folder).map_err(fault)?;
     // Commands and tests that start together build it once.
     let _alone = files::lock(&folder.join(".install.lock")).map_err(fault)?;
-    match find(&folder)? {
+    match find_in(&folder)? {
         Some(found) => Ok(found),
         None => install(&folder, say),
     }
 }
 
-/// A fitting program where it may be.
+/// A fitting program, if one is there for the node of a home.
 ///
 /// # Errors
 /// When `CYBERD_COMETBFT` is set and names something else.
-fn find(folder: &Path) -> Result<Option<PathBuf>, Fault> {
+pub fn find(home: &Path) -> Result<Option<PathBuf>, Fault> {
+    find_in(&install_folder(home))
+}
+
+/// A fitting program where it may be.
+fn find_in(folder: &Path) -> Result<Option<PathBuf>, Fault> {
     if let Some(named) = std::env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
         return match version(&named).as_deref() {

@@ -128,7 +128,9 @@ async fn ready(State(parts): State<Parts>) -> Response {
 }
 
 async fn metrics(State(parts): State<Parts>) -> Response {
+    // It asks CometBFT as `/ready` does. Should it fail, the rest is shown all the same.
+    let _ = tokio::task::spawn_blocking(move || parts.readiness.sample()).await;
     telemetry::sample();
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, parts.metrics.render()).into_response()
+    (kind, telemetry::install_metrics().render()).into_response()
 }

@@ -10,6 +10,8 @@ pub mod api;
 mod application;
 pub mod cometbft;
 pub mod health;
+pub mod mismatch;
+pub mod notify;
 mod readiness;
 pub mod supervisor;
 
@@ -29,8 +31,9 @@ use crate::telemetry;
 use api::Api;
 use application::{App, Heart};
 use health::Health;
+use notify::Manager;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{signal, SignalKind};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
@@ -39,6 +42,9 @@ use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 pub const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// Of that, for the calls that run.
 const CALLS_WITHIN: Duration = Duration::from_secs(4);
+
+/// How often the main loop turns when no service manager wants to know.
+const UNWATCHED: Duration = Duration::from_secs(3_600);
 
 /// A node that runs.
 pub struct Node {
@@ -60,6 +66,11 @@ impl Node {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(config.threads);
         // A second node of this process (in tests) uses the pool of the first.
         let _ = threads.build_global();
+        if config.health_listen.is_some() {
+            // Before anything that counts.
+            telemetry::install_metrics();
+            telemetry::identity(cometbft::VERSION, device_name(config.rank_device), restarts());
+        }
         let device = device(config);
         let gpu = device.as_ref().map(Setup::status);
         let engine = Arc::new(open(config, device)?);
@@ -95,21 +106,27 @@ impl Node {
         &self.engine
     }
 
-    /// Waits for SIGTERM or SIGINT, then stops cleanly.
+    /// Waits for SIGTERM or SIGINT, then stops cleanly. `manager` is told of both, and meanwhile
+    /// that this loop goes on.
     ///
     /// # Errors
     /// The fault of a part that cannot go on. Then nothing is stopped or tidied up, for that might
     /// need the very part: the process has to end.
-    pub fn wait(mut self) -> Result<(), Fault> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    pub fn wait(mut self, mut manager: Manager) -> Result<(), Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let fault = |e: std::io::Error| Fault::Setup(format!("cannot wait for signals: {e}"));
         let ended = runtime.map_err(fault)?.block_on(async {
             let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
-            tokio::select! {
-                Some(fault) = self.faults.recv() => Err(fault),
-                _ = terminate.recv() => Ok("SIGTERM"),
-                _ = interrupt.recv() => Ok("SIGINT"),
+            manager.ready("the application waits for CometBFT");
+            let mut often = tokio::time::interval(manager.watchdog().unwrap_or(UNWATCHED));
+            loop {
+                tokio::select! {
+                    Some(fault) = self.faults.recv() => break Err(fault),
+                    _ = terminate.recv() => break Ok("SIGTERM"),
+                    _ = interrupt.recv() => break Ok("SIGINT"),
+                    _ = often.tick() => manager.alive(false),
+                }
             }
         });
         let name = match ended {
@@ -120,6 +137,7 @@ impl Node {
             }
         };
         tracing::info!(signal = name, "stopping");
+        manager.stopping();
         self.stop();
         Ok(())
     }
@@ -147,7 +165,7 @@ pub fn run(config: &Config) -> Result<(), Fault> {
     telemetry::panics::install_hook();
     let node = Node::start(config)?;
     tracing::info!(abci = %node.abci_address(), home = %config.home.display(), "node runs");
-    node.wait()
+    node.wait(Manager::of_environment())
 }
 
 /// The engine with its queries and the search index behind them.
@@ -160,7 +178,22 @@ fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> Resu
         .simulating(Box::new(move |tx| of_simulator.simulate(tx)));
     let queries = Arc::new(queries);
     let gate = api::gate(queries.clone(), config)?;
-    Ok(App { engine: engine.clone(), queries, gate, search, sketches: Mutex::default(), heart })
+    let engine = engine.clone();
+    let (sketches, counts) = Default::default();
+    Ok(App { engine, queries, gate, search, sketches, counts, heart })
+}
+
+/// How often the supervisor started us again, if there is one.
+fn restarts() -> u64 {
+    std::env::var(supervisor::RESTARTS).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn device_name(device: Device) -> &'static str {
+    match device {
+        Device::Auto => "auto",
+        Device::Cpu => "cpu",
+        Device::Gpu => "gpu",
+    }
 }
 
 /// The GPU worker that the settings ask for.

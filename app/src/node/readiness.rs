@@ -1,11 +1,13 @@
 //! Whether the node does its work: what `/ready` answers, with every reason against it.
 
 use super::application::Heart;
+use super::mismatch::RootMismatch;
 use super::supervisor;
 use crate::config::{Config, Device};
 use crate::modules::rank;
 use crate::rank::device::Status;
 use crate::store::Reader;
+use crate::telemetry::{self, Condition};
 use crate::types::Height;
 use serde::Serialize;
 use std::net::ToSocketAddrs;
@@ -27,10 +29,15 @@ pub struct Report {
     pub reasons: Vec<Reason>,
 }
 
+/// What is looked at: whether CometBFT is reachable; whether it has caught up; the age of the head;
+/// the last round; the GPU, where the operator counts on it; the free space of the disk; whether the
+/// network had another state.
+pub const CHECKS: [&str; 7] = ["cometbft", "catching_up", "head", "rank", "gpu", "store", "root"];
+
 /// Something that keeps the node from its work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// `cometbft`, `head`, `rank`, `gpu` or `store`.
+    /// One of [`CHECKS`].
     pub check: &'static str,
     pub reason: String,
 }
@@ -76,15 +83,22 @@ impl Readiness {
         let latest = self.reader.latest();
         let is_empty = latest.height() == Height(0);
         let published = (!is_empty).then(|| rank::state::published(&*latest)).flatten();
-        let checks = [
-            ("cometbft", self.cometbft()),
-            ("head", self.head(latest.height())),
-            ("rank", if is_empty { Ok(()) } else { round(&latest) }),
-            ("gpu", self.gpu()),
-            ("store", self.disk()),
+        let (cometbft, caught_up) = match self.cometbft() {
+            Ok(caught_up) => (Ok(()), caught_up),
+            Err(reason) => (Err(reason), Ok(())),
+        };
+        let found = [
+            cometbft,
+            caught_up,
+            self.head(latest.height()),
+            if is_empty { Ok(()) } else { round(&latest) },
+            self.gpu(),
+            self.disk(),
+            self.root(),
         ];
-        let reasons = checks
+        let reasons = CHECKS
             .into_iter()
+            .zip(found)
             .filter_map(|(check, found)| found.err().map(|reason| Reason { check, reason }));
         let reasons: Vec<_> = reasons.collect();
         Report {
@@ -96,7 +110,30 @@ impl Readiness {
         }
     }
 
-    fn cometbft(&self) -> Result<(), String> {
+    /// The same as metrics.
+    pub fn sample(&self) {
+        let report = self.report();
+        let speaks = |check| report.reasons.iter().any(|reason| reason.check == check);
+        let latest = self.reader.latest();
+        let is_empty = latest.height() == Height(0);
+        let published = (!is_empty).then(|| rank::state::published(&*latest)).flatten();
+        telemetry::condition(&Condition {
+            head_age: self.heart.age(),
+            is_ready: report.ready,
+            checks: CHECKS.into_iter().map(|check| (check, speaks(check))).collect(),
+            disk_free_bytes: self.free_bytes().ok(),
+            disk_reserve_bytes: self.free_disk_min_bytes,
+            round_height: published.map_or(0, |published| published.height),
+            round_period: match is_empty {
+                true => 0,
+                false => rank::state::params(&*latest).calculation_period,
+            },
+            has_mismatch: speaks("root"),
+        });
+    }
+
+    /// Whether CometBFT answers; then, whether it has caught up.
+    fn cometbft(&self) -> Result<Result<(), String>, String> {
         let host = self.rpc.trim_start_matches("http://").trim_end_matches('/');
         let place = host.to_socket_addrs().ok().and_then(|mut places| places.next());
         let answer = place.and_then(|place| supervisor::get_from(place, "/status"));
@@ -105,10 +142,10 @@ impl Readiness {
             .map_err(|e| format!("{} answers oddly: {e}", self.rpc))?;
         let sync = &status["result"]["sync_info"];
         match sync["catching_up"].as_bool() {
-            Some(false) => Ok(()),
+            Some(false) => Ok(Ok(())),
             Some(true) => {
                 let height = sync["latest_block_height"].as_str().unwrap_or("?");
-                Err(format!("catching up, at height {height}"))
+                Ok(Err(format!("catching up, at height {height}")))
             }
             None => Err(format!("{} answers without sync_info", self.rpc)),
         }
@@ -129,10 +166,14 @@ impl Readiness {
         missing.map_or(Ok(()), |why| Err(format!("rank.device = gpu, but the worker {why}")))
     }
 
-    fn disk(&self) -> Result<(), String> {
+    fn free_bytes(&self) -> Result<u64, String> {
         let found = nix::sys::statvfs::statvfs(&self.home);
         let found = found.map_err(|e| format!("{}: {e}", self.home.display()))?;
-        let free = found.blocks_available().saturating_mul(found.fragment_size());
+        Ok(found.blocks_available().saturating_mul(found.fragment_size()))
+    }
+
+    fn disk(&self) -> Result<(), String> {
+        let free = self.free_bytes()?;
         // A warning before the store stops the node.
         let least = self.free_disk_min_bytes.saturating_mul(2);
         if free < least {
@@ -140,6 +181,19 @@ impl Readiness {
             return Err(format!("{free} MB of disk are free, below {stop} MB the node stops"));
         }
         Ok(())
+    }
+
+    /// What the supervisor wrote down.
+    fn root(&self) -> Result<(), String> {
+        let Some(RootMismatch { height, line }) = RootMismatch::read(&self.home) else {
+            return Ok(());
+        };
+        let path = RootMismatch::path(&self.home);
+        Err(format!(
+            "after height {height} the network had another state than this node: {line}; compare \
+             cyberd roots {height} with another node's, and remove {} when it is settled",
+            path.display()
+        ))
     }
 }
 

@@ -2,13 +2,15 @@
 //! order.
 //!
 //! The application listens before CometBFT is started (whose dial is repeated every three seconds
-//! only). When either ends, or CometBFT stays alive without doing its work, both are stopped,
-//! CometBFT first, and started again. A pair that dies five times in a row without making a block
-//! is given up, with the reason and the last lines of its logs; a pair killed from outside is not
-//! blamed for it. Both processes end when this one does, however it ends.
+//! only). When either ends, CometBFT stays alive without doing its work, or the pair shows no life
+//! ([`watch`]), both are stopped, CometBFT first, and started again. A pair that dies five times in
+//! a row without making a block is given up, with the reason and the last lines of its logs; a pair
+//! killed from outside is not blamed for it; one that says itself that another start is of no use
+//! is not started again. Both processes end when this one does, however it ends.
 //!
-//! It never looks into the two programs beyond their output, their exit and two questions: does
-//! the application answer, and which height is the latest.
+//! It never looks into the two programs beyond their output, their exit, the processor time they
+//! take and three questions: does the application answer, which height is the latest, why does
+//! none come.
 
 #![allow(
     clippy::disallowed_methods,
@@ -19,15 +21,19 @@ mod probe;
 mod program;
 #[cfg(test)]
 mod tests;
+mod watch;
 
-pub use probe::{get, get_from, latest_height, Probe};
-pub use program::{Log, Program};
+pub use probe::{get, get_from, latest_height, result, Probe};
+pub use program::{Log, Program, Sign, RESTARTS};
 
+use super::mismatch::RootMismatch;
 use crate::error::Fault;
-use program::{Ended, Running};
+use program::{Ended, Running, Verdict};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use watch::Life;
 
 /// Two programs that live and die together, and how to see that they are well.
 pub struct Pair {
@@ -36,6 +42,10 @@ pub struct Pair {
     pub probe: Probe,
     /// Without a new height for this long the pair is reported as standing still.
     pub still_after: Duration,
+    /// Without a sign of life for this long the pair is started again.
+    pub hung_after: Duration,
+    /// Where it is written down that the network has another state than we.
+    pub mismatch: Option<PathBuf>,
 }
 
 /// What happened to a pair.
@@ -43,12 +53,21 @@ pub struct Pair {
 pub enum Event {
     /// Both run.
     Started,
+    /// Both answer, for the first time since they were started.
+    Answers,
+    /// The pair is alive: it answers and its head moves, or there is a reason why it does not; or it
+    /// is being started. Told twice a second.
+    Alive { starting: bool },
+    /// The network has another state than we; the line that says so.
+    Mismatch(String),
+    /// Both are being stopped, because that was asked for.
+    Stopping,
     /// A new height.
     Height(u64),
     /// One of the two ended or failed; both will be started again after the pause.
     Restarting { reason: String, pause: Duration },
     /// No new height for too long; said once until there is one.
-    StandsStill { height: Option<u64>, since: Duration },
+    StandsStill { height: Option<u64>, since: Duration, reason: Option<String> },
     /// The application takes long to answer after its start; said every ten seconds.
     Waiting { since: Duration },
 }
@@ -57,16 +76,27 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Started => write!(f, "application and CometBFT run"),
+            Event::Answers => write!(f, "application and CometBFT answer"),
+            Event::Alive { .. } => write!(f, "alive"),
+            Event::Stopping => write!(f, "CometBFT and application are being stopped"),
+            Event::Mismatch(line) => {
+                write!(f, "the network has another state than this node: {line}")
+            }
             Event::Height(height) => write!(f, "height {height}"),
             Event::Restarting { reason, pause } => {
                 let pause = pause.as_millis();
                 write!(f, "{reason}; both are started again in {pause} ms")
             }
-            Event::StandsStill { height: Some(height), since } => {
-                write!(f, "no new height for {} s, the latest is {height}", since.as_secs())
-            }
-            Event::StandsStill { height: None, since } => {
-                write!(f, "no height since the start {} s ago", since.as_secs())
+            Event::StandsStill { height, since, reason } => {
+                let since = since.as_secs();
+                match height.filter(|height| *height > 0) {
+                    Some(height) => {
+                        write!(f, "no new height for {since} s, the latest is {height}")?;
+                    }
+                    None => write!(f, "no height since the start {since} s ago")?,
+                }
+                let reason = reason.as_deref();
+                write!(f, " ({})", reason.unwrap_or("CometBFT knows no reason"))
             }
             Event::Waiting { since } => {
                 write!(f, "the application does not answer yet after {} s", since.as_secs())
@@ -94,13 +124,15 @@ pub fn cometbft_threads() -> usize {
 /// Runs a pair until `stop` is set, which ends it cleanly within five seconds.
 ///
 /// # Errors
-/// [`Fault::Setup`] when a program cannot be started at all, or the pair dies again and again.
+/// [`Fault::Setup`] when a program cannot be started at all, or the pair dies again and again;
+/// [`Fault::Unfit`] and [`Fault::Upgrade`] when one of the two says that another start is no use.
 pub fn supervise(pair: &Pair, stop: &AtomicBool, tell: &mut dyn FnMut(Event)) -> Result<(), Fault> {
     let mut deaths = 0;
     let mut kills = 0;
+    let mut restarts = 0;
     loop {
-        let mut life = Life { height: None, progress: false };
-        let Some(death) = live(pair, stop, tell, &mut life)? else {
+        let mut life = Life::new(pair, stop, tell, restarts);
+        let Some(death) = life.live()? else {
             return Ok(());
         };
         if life.progress {
@@ -110,29 +142,30 @@ pub fn supervise(pair: &Pair, stop: &AtomicBool, tell: &mut dyn FnMut(Event)) ->
             true => kills += 1,
             false => deaths += 1,
         }
-        if deaths >= GIVE_UP {
-            return Err(Fault::Setup(given_up(&death)));
+        match death.verdict {
+            Verdict::Again if deaths < GIVE_UP => (),
+            Verdict::Again => return Err(Fault::Setup(given_up(&death))),
+            Verdict::Later => return Err(Fault::Setup(death.reason)),
+            Verdict::Unfit => return Err(Fault::Unfit(death.reason)),
+            Verdict::Upgrade => return Err(Fault::Upgrade(death.reason)),
         }
         let at: usize = (deaths + kills).clamp(1, PAUSES_MS.len()) - 1;
         let pause = Duration::from_millis(PAUSES_MS[at]);
         tell(Event::Restarting { reason: death.reason, pause });
+        tell(Event::Alive { starting: true });
+        restarts += 1;
         if wait(pause, stop) {
+            tell(Event::Stopping);
             return Ok(());
         }
     }
-}
-
-/// What one life of the pair has come to.
-struct Life {
-    height: Option<u64>,
-    /// Whether there was a height above the first one seen.
-    progress: bool,
 }
 
 /// Why a life ended.
 struct Death {
     reason: String,
     from_outside: bool,
+    verdict: Verdict,
     /// Of the program that ended first.
     last_lines: Vec<String>,
 }
@@ -146,115 +179,6 @@ fn given_up(death: &Death) -> String {
         text.push_str(&format!("\nlast lines of its log:\n  {}", death.last_lines.join("\n  ")));
     }
     text
-}
-
-/// From start to the end of one of the two (or `None`: asked to stop). Both are gone afterwards.
-fn live(
-    pair: &Pair,
-    stop: &AtomicBool,
-    tell: &mut dyn FnMut(Event),
-    life: &mut Life,
-) -> Result<Option<Death>, Fault> {
-    let mut application = pair.application.spawn()?;
-    if let Some(end) = until_ready(&mut application, pair, stop, tell) {
-        application.stop();
-        return Ok(end.death(&application));
-    }
-    let mut cometbft = pair.cometbft.spawn()?;
-    tell(Event::Started);
-    let end = watch(&mut application, &mut cometbft, pair, stop, tell, life);
-    // CometBFT first: losing the application it would report errors on its way out.
-    cometbft.stop();
-    application.stop();
-    let culprit = if matches!(end, End::Cometbft(_)) { &cometbft } else { &application };
-    Ok(end.death(culprit))
-}
-
-/// Why watching ended.
-enum End {
-    Stopped,
-    Application(Ended),
-    Cometbft(Ended),
-}
-
-impl End {
-    fn death(self, culprit: &Running) -> Option<Death> {
-        let ended = match self {
-            End::Stopped => return None,
-            End::Application(ended) | End::Cometbft(ended) => ended,
-        };
-        Some(Death {
-            reason: format!("{} {}", culprit.name(), ended.reason),
-            from_outside: ended.from_outside,
-            last_lines: culprit.last_lines(),
-        })
-    }
-}
-
-fn until_ready(
-    application: &mut Running,
-    pair: &Pair,
-    stop: &AtomicBool,
-    tell: &mut dyn FnMut(Event),
-) -> Option<End> {
-    let start = Instant::now();
-    let mut said = Duration::ZERO;
-    while !(pair.probe.ready)() {
-        if let Some(ended) = application.ended() {
-            return Some(End::Application(ended));
-        }
-        let since = start.elapsed();
-        if since.as_secs() >= said.as_secs() + 10 {
-            said = since;
-            tell(Event::Waiting { since });
-        }
-        if wait(LOOK, stop) {
-            return Some(End::Stopped);
-        }
-    }
-    None
-}
-
-fn watch(
-    application: &mut Running,
-    cometbft: &mut Running,
-    pair: &Pair,
-    stop: &AtomicBool,
-    tell: &mut dyn FnMut(Event),
-    life: &mut Life,
-) -> End {
-    let mut asked = Instant::now();
-    let mut moved = Instant::now();
-    let mut told_still = false;
-    loop {
-        if wait(LOOK, stop) {
-            return End::Stopped;
-        }
-        // The application first: when it dies, CometBFT follows within milliseconds.
-        if let Some(ended) = application.ended() {
-            return End::Application(ended);
-        }
-        if let Some(ended) = cometbft.ended() {
-            return End::Cometbft(ended);
-        }
-        if asked.elapsed() < ASK {
-            continue;
-        }
-        asked = Instant::now();
-        match (pair.probe.height)() {
-            Some(height) if life.height.is_none_or(|before| height > before) => {
-                life.progress |= life.height.is_some();
-                life.height = Some(height);
-                (moved, told_still) = (Instant::now(), false);
-                tell(Event::Height(height));
-            }
-            _ if moved.elapsed() >= pair.still_after && !told_still => {
-                told_still = true;
-                tell(Event::StandsStill { height: life.height, since: moved.elapsed() });
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Pauses; true as soon as `stop` is set.

@@ -107,9 +107,32 @@ fn health_readiness_and_metrics_tell_how_the_node_is() {
     }
     let (status, body) = get(at, "/metrics");
     assert_eq!(status, 200);
-    for line in ["cyberd_height 3", "cyberd_memory_bytes ", "cyberd_bandwidth_price 0.01"] {
+    for line in [
+        "cyberd_height 3",
+        "cyberd_memory_bytes ",
+        "cyberd_bandwidth_price 0.01",
+        "cyberd_head_age_seconds 0",
+        "cyberd_ready 1",
+        "cyberd_not_ready{check=\"catching_up\"} 0",
+        "cyberd_disk_free_bytes ",
+        "cyberd_disk_reserve_bytes 64000000",
+        "cyberd_round_height 0",
+        "cyberd_round_period_blocks 5",
+        "cyberd_root_mismatch 0",
+        "cyberd_restarts 0",
+        "cyberd_gpu_up 0",
+        "cyberd_info{version=",
+    ] {
         assert!(body.contains(line), "{line}: {body}");
     }
+    let note = mismatch::RootMismatch { height: 3, line: "wrong".to_owned() };
+    std::fs::create_dir_all(home.path().join("data")).expect("a folder");
+    note.write(&mismatch::RootMismatch::path(home.path()));
+    let (status, body) = get(at, "/ready");
+    assert!(status == 503 && body.contains("another state than this node: wrong"), "{body}");
+    let body = get(at, "/metrics").1;
+    let speaks = ["cyberd_root_mismatch 1", "cyberd_not_ready{check=\"root\"} 1", "cyberd_ready 0"];
+    assert!(speaks.iter().all(|line| body.contains(line)), "{body}");
     assert_eq!(get(at, "/other").0, 404);
     node.stop();
     assert!(TcpStream::connect(at).is_err());

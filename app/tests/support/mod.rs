@@ -96,8 +96,19 @@ pub struct Process {
 impl Process {
     /// Starts it; both outputs go to the file.
     pub fn start(home: &Path, arguments: &[&str], log: &Path) -> Process {
+        Process::with_environment(home, arguments, log, &[])
+    }
+
+    /// The same with variables of its environment.
+    pub fn with_environment(
+        home: &Path,
+        arguments: &[&str],
+        log: &Path,
+        environment: &[(&str, &str)],
+    ) -> Process {
         let file = File::create(log).expect("a log");
         let mut command = program(home);
+        command.envs(environment.iter().copied());
         command.args(arguments).stdout(file.try_clone().expect("a log")).stderr(file);
         // Every height that a replay passes through can then be asked for.
         command.env("CYBERD_STORE_HISTORY_MEMORY_MB", "16000");

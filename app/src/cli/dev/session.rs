@@ -70,6 +70,7 @@ impl<'a> Session<'a> {
                 match event {
                     Event::Height(height) => self.heights.borrow_mut()[index] = height,
                     Event::Started if self.heights.borrow()[index] == 0 => {}
+                    Event::Alive { .. } | Event::Answers | Event::Stopping => {}
                     other => self.live.say(&format!("node{index}: {other}")),
                 }
             }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tendermint::private_key::{Ed25519, PrivateKey};
 
 /// What differs from CometBFT's defaults, with the reasons.
-const SETTINGS: &str = include_str!("../../../../config/cometbft.toml");
+pub const SETTINGS: &str = include_str!("../../../../config/cometbft.toml");
 
 /// The ports of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +183,19 @@ impl CometHome {
         let text = with_values(&before, settings)
             .map_err(|error| Fault::Setup(format!("{}: {error}", path.display())))?;
         write(&path, text.as_bytes(), Access::Shared)
+    }
+
+    /// Sets where a remote signer is waited for; the settings must be there.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn set_signer(&self, address: &str) -> Result<(), Fault> {
+        let path = self.settings();
+        let text = std::fs::read_to_string(&path).map_err(|error| at(&path, error))?;
+        let mut toml: toml_edit::DocumentMut =
+            text.parse().map_err(|error| Fault::Setup(format!("{}: {error}", path.display())))?;
+        toml["priv_validator_laddr"] = toml_edit::value(address);
+        write(&path, toml.to_string().as_bytes(), Access::Shared)
     }
 }
 

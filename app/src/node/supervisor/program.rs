@@ -1,6 +1,7 @@
 //! One supervised program: started in a process group of its own, its output kept, stopped with
 //! SIGTERM and, if that is not heard, SIGKILL.
 
+use crate::client::Exit;
 use crate::error::Fault;
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
@@ -10,19 +11,24 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, PipeReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a program may take to end by itself. Two of them stay below the five seconds promised.
-const PATIENCE: Duration = Duration::from_millis(2_200);
+const PATIENCE: Duration = Duration::from_millis(2_100);
 /// How long its output may take to arrive after its end.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// A log file is put aside when it has grown to this; one older part is kept.
 const LOG_BYTES: u64 = 64 << 20;
 /// Lines kept for the report of a program that keeps dying.
 const LAST_LINES: usize = 20;
+
+/// The variable that tells a program how often the pair was started again.
+pub const RESTARTS: &str = "CYBERD_RESTARTS";
+/// Linux counts the time of processors in hundredths of a second, whatever the processor.
+const TICK_MS: u64 = 10;
 
 /// Where a program's output goes.
 #[derive(Clone, Debug)]
@@ -42,8 +48,33 @@ pub struct Program {
     pub arguments: Vec<OsString>,
     pub environment: Vec<(&'static str, String)>,
     pub log: Log,
-    /// Output lines holding one of these mean that it lives on without doing its work.
-    pub fatal: &'static [&'static str],
+    /// What output lines holding these texts mean.
+    pub signs: &'static [(&'static str, Sign)],
+}
+
+/// What a line of output tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// The program lives on without doing its work: the pair is started again.
+    Stuck,
+    /// The same, but starting it again at once would end alike: the supervisor ends.
+    Later,
+    /// Starting it again is of no use before something is changed; it ends by itself.
+    Unfit,
+    /// The network has another state than we.
+    Mismatch,
+}
+
+/// Whether a program may be started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Again,
+    /// Not now.
+    Later,
+    /// Not before something is changed.
+    Unfit,
+    /// Not this version.
+    Upgrade,
 }
 
 /// How a program ended.
@@ -51,6 +82,14 @@ pub(super) struct Ended {
     pub reason: String,
     /// Killed by SIGKILL: by hand, by a test, for want of memory; not by its own mistake.
     pub from_outside: bool,
+    pub verdict: Verdict,
+}
+
+impl Ended {
+    /// An end that the supervisor decided on.
+    pub fn decided(reason: String) -> Ended {
+        Ended { reason, from_outside: false, verdict: Verdict::Again }
+    }
 }
 
 /// A program that was started.
@@ -66,13 +105,33 @@ pub(super) struct Running {
 #[derive(Default)]
 struct Output {
     last: VecDeque<String>,
-    fatal: Option<String>,
+    /// The first line of each sign.
+    signs: Vec<(Sign, String)>,
+    /// The last line that begins as our own programs' failures do.
+    error: Option<String>,
+}
+
+impl Output {
+    fn sign(&self, wanted: Sign) -> Option<&str> {
+        self.signs.iter().find(|(sign, _)| *sign == wanted).map(|(_, line)| line.as_str())
+    }
+
+    fn read(&mut self, line: &str, signs: &[(&str, Sign)]) {
+        for (text, sign) in signs {
+            if line.contains(text) && self.sign(*sign).is_none() {
+                self.signs.push((*sign, line.to_owned()));
+            }
+        }
+        if let Some(error) = line.strip_prefix("error: ") {
+            self.error = Some(error.to_owned());
+        }
+    }
 }
 
 impl Program {
     /// Starts it. The calling thread must live as long as the program may: the kernel ends the
     /// program with the thread that started it.
-    pub(super) fn spawn(&self) -> Result<Running, Fault> {
+    pub(super) fn spawn(&self, restarts: u64) -> Result<Running, Fault> {
         let fault = |error: std::io::Error| {
             Fault::Setup(format!("{} ({}): {error}", self.name, self.path.display()))
         };
@@ -82,6 +141,9 @@ impl Program {
         command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env(RESTARTS, restarts.to_string())
+            // What the service manager hears, it hears from the supervisor.
+            .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
             .stdout(input.try_clone().map_err(fault)?)
             .stderr(input)
@@ -94,8 +156,8 @@ impl Program {
 
         let kept = Arc::new(Mutex::new(Output::default()));
         let reader = {
-            let (kept, fatal) = (Arc::clone(&kept), self.fatal);
-            std::thread::spawn(move || pass_on(output, sink, &kept, fatal))
+            let (kept, signs) = (Arc::clone(&kept), self.signs);
+            std::thread::spawn(move || pass_on(output, sink, &kept, signs))
         };
         Ok(Running { name: self.name, child, output: kept, reader, started: Instant::now() })
     }
@@ -109,16 +171,53 @@ impl Running {
     /// Whether and how it ended, or failed while it goes on running.
     pub(super) fn ended(&mut self) -> Option<Ended> {
         if let Ok(Some(status)) = self.child.try_wait() {
-            let lived = self.started.elapsed().as_secs_f32();
-            let reason = match status.signal() {
-                Some(signal) => format!("was killed by signal {signal} after {lived:.1} s"),
-                None => format!("ended after {lived:.1} s ({status})"),
-            };
-            let from_outside = status.signal() == Some(Signal::SIGKILL as i32);
-            return Some(Ended { reason, from_outside });
+            self.wait_for_last_words();
+            return Some(self.end(status));
         }
-        let fatal = locked(&self.output).fatal.take()?;
-        Some(Ended { reason: format!("failed: {fatal}"), from_outside: false })
+        let output = locked(&self.output);
+        let failed = |sign, verdict| {
+            let line = output.sign(sign)?;
+            Some(Ended { reason: format!("failed: {line}"), from_outside: false, verdict })
+        };
+        failed(Sign::Later, Verdict::Later).or_else(|| failed(Sign::Stuck, Verdict::Again))
+    }
+
+    fn end(&self, status: ExitStatus) -> Ended {
+        let lived = self.started.elapsed().as_secs_f32();
+        let mut reason = match status.signal() {
+            Some(signal) => format!("was killed by signal {signal} after {lived:.1} s"),
+            None => format!("ended after {lived:.1} s ({status})"),
+        };
+        let output = locked(&self.output);
+        let unfit = output.sign(Sign::Unfit);
+        let verdict = match status.code().and_then(|code| u8::try_from(code).ok()) {
+            Some(code) if code == Exit::Unfit.code() => Verdict::Unfit,
+            Some(code) if code == Exit::Upgrade.code() => Verdict::Upgrade,
+            _ if unfit.is_some() => Verdict::Unfit,
+            _ => Verdict::Again,
+        };
+        if let Some(said) = unfit.or(output.error.as_deref()) {
+            reason.push_str(&format!(": {said}"));
+        }
+        let from_outside = status.signal() == Some(Signal::SIGKILL as i32);
+        Ended { reason, from_outside, verdict }
+    }
+
+    /// The line that tells that the network has another state.
+    pub(super) fn mismatch(&self) -> Option<String> {
+        locked(&self.output).sign(Sign::Mismatch).map(str::to_owned)
+    }
+
+    /// The time of processors it has used; zero where the system does not tell.
+    pub(super) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.unwrap_or_default();
+        // The name in brackets may hold anything; after it the state is the first field, the ticks
+        // of the program and of the system for it are the twelfth and thirteenth.
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+        let ticks: u64 =
+            fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks.saturating_mul(TICK_MS))
     }
 
     /// Ends it and waits until it is gone and its output is kept.
@@ -136,7 +235,11 @@ impl Running {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        // The last lines are on their way; a child of the program may keep the pipe open longer.
+        self.wait_for_last_words();
+    }
+
+    /// The last lines are on their way; a child of the program may keep the pipe open longer.
+    fn wait_for_last_words(&self) {
         let late = Instant::now();
         while !self.reader.is_finished() && late.elapsed() < LAST_WORDS {
             std::thread::sleep(Duration::from_millis(5));
@@ -230,7 +333,7 @@ fn older(path: &Path) -> PathBuf {
 }
 
 /// Reads the output to its end, line by line.
-fn pass_on(output: PipeReader, mut sink: Sink, kept: &Mutex<Output>, fatal: &[&str]) {
+fn pass_on(output: PipeReader, mut sink: Sink, kept: &Mutex<Output>, signs: &[(&str, Sign)]) {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
     loop {
@@ -241,9 +344,7 @@ fn pass_on(output: PipeReader, mut sink: Sink, kept: &Mutex<Output>, fatal: &[&s
         }
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         let mut kept = locked(kept);
-        if fatal.iter().any(|word| text.contains(word)) {
-            kept.fatal.get_or_insert_with(|| text.clone());
-        }
+        kept.read(&text, signs);
         // What was passed on was seen already.
         if matches!(sink, Sink::Passed) {
             continue;

@@ -12,7 +12,12 @@ fn script(name: &'static str, folder: &Path, text: &str) -> Program {
         arguments: vec!["-c".into(), text.into()],
         environment: vec![("FOLDER", folder.display().to_string())],
         log: Log::File(folder.join("logs").join(name)),
-        fatal: &["CONSENSUS FAILURE"],
+        signs: &[
+            ("CONSENSUS FAILURE", Sign::Stuck),
+            ("State sync failed", Sign::Later),
+            ("reading GenesisDoc", Sign::Unfit),
+            ("an invalid block", Sign::Mismatch),
+        ],
     }
 }
 
@@ -40,11 +45,12 @@ fn scene(application: &str, cometbft: &str) -> Scene {
         cometbft: script("CometBFT", folder.path(), cometbft),
         probe: Probe {
             ready: Box::new(move || ready.exists()),
-            height: Box::new(move || {
-                Some(shown.load(Ordering::Relaxed)).filter(|height| *height > 0)
-            }),
+            height: Box::new(move || Some(shown.load(Ordering::Relaxed))),
+            reason: Box::new(|| Some("1 of 4 prevotes in round 3".to_owned())),
         },
         still_after: Duration::from_millis(700),
+        hung_after: Duration::from_secs(60),
+        mismatch: Some(folder.path().join("root-mismatch.json")),
     };
     Scene { folder, pair, height }
 }
@@ -57,7 +63,9 @@ impl Scene {
         let outcome = std::thread::scope(|scope| {
             let running = scope.spawn(|| {
                 supervise(&self.pair, &stop, &mut |event| {
-                    seen.lock().expect("events").push(event);
+                    if !matches!(event, Event::Alive { .. } | Event::Answers) {
+                        seen.lock().expect("events").push(event);
+                    }
                 })
             });
             let start = Instant::now();
@@ -88,7 +96,7 @@ fn the_application_starts_first_and_stops_last() {
     let order = || scene.order().len() >= 2;
     let (outcome, events) = scene.run(|events| started(1)(events) && order());
     outcome.expect("a clean stop");
-    assert_eq!(events, [Event::Started]);
+    assert_eq!(events, [Event::Started, Event::Stopping]);
     assert_eq!(scene.order(), ["app", "comet", "comet-end", "app-end"]);
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
@@ -176,9 +184,66 @@ fn a_pair_without_new_heights_is_reported_once_and_again_after_it_moved() {
     });
     outcome.expect("a clean stop");
     let heights: Vec<&Event> = events.iter().filter(|e| **e != Event::Started).collect();
-    assert!(matches!(heights[0], Event::StandsStill { height: None, .. }), "{heights:?}");
+    let text = heights[0].to_string();
+    assert!(text.starts_with("no height since the start 0 s ago (1 of 4 prevotes"), "{text}");
     assert_eq!(heights[1], &Event::Height(7));
     assert!(matches!(heights[2], Event::StandsStill { height: Some(7), .. }), "{heights:?}");
+}
+
+#[test]
+fn a_program_that_says_that_another_start_is_no_use_is_not_started_again() {
+    let ends = |application: &str, cometbft: &str| {
+        let (outcome, events) = scene(application, cometbft).run(|_| false);
+        let again = events.iter().any(|event| matches!(event, Event::Restarting { .. }));
+        assert!(!again, "{events:?}");
+        outcome.expect_err("it ended")
+    };
+    let text = ends("echo 'error: genesis: no supply' >&2; exit 8", COMETBFT);
+    assert!(matches!(&text, Fault::Unfit(text) if text.ends_with("genesis: no supply")), "{text}");
+    // CometBFT is the first to be gone: what the application says a moment later counts.
+    let halts = "touch $FOLDER/ready; while ! test -e $FOLDER/gone; do sleep 0.01; done;
+        sleep 0.1; echo 'error: upgrade v2 at height 9' >&2; exit 9";
+    let text = ends(halts, "sleep 0.1; touch $FOLDER/gone; exit 1");
+    assert!(matches!(&text, Fault::Upgrade(text) if text.contains("v2 at height 9")), "{text}");
+    let text = ends(APPLICATION, "echo 'error reading GenesisDoc at x' >&2; exit 1");
+    assert!(matches!(&text, Fault::Unfit(text) if text.contains("GenesisDoc at x")), "{text}");
+    // It lives on; starting it again at once would end alike.
+    let text = ends(APPLICATION, "echo 'E State sync failed err=none'; exec sleep 60");
+    assert!(matches!(&text, Fault::Setup(text) if text.contains("err=none")), "{text}");
+}
+
+#[test]
+fn a_pair_that_hangs_is_started_again_and_one_that_computes_is_not() {
+    let hangs = |cometbft: &str| {
+        let mut scene = scene(APPLICATION, cometbft);
+        scene.pair.hung_after = Duration::from_millis(1_500);
+        // The application answers once, so that CometBFT is started, and never again.
+        let asked = AtomicU64::new(0);
+        let ready = scene.folder.path().join("ready");
+        scene.pair.probe.ready =
+            Box::new(move || ready.exists() && asked.fetch_add(1, Ordering::Relaxed) < 1);
+        let begin = Instant::now();
+        let (_, events) = scene.run(|events| {
+            events.iter().any(|event| matches!(event, Event::Restarting { .. }))
+                || begin.elapsed() > Duration::from_secs(4)
+        });
+        events.iter().any(|event| event.to_string().contains("no life"))
+    };
+    assert!(hangs(COMETBFT));
+    assert!(!hangs("while :; do :; done"), "it takes processor time");
+}
+
+#[test]
+fn another_state_of_the_network_is_written_down_once() {
+    let fails = "echo 'E CONSENSUS FAILURE!!! err=+2/3 committed an invalid block: x'; sleep 60";
+    let scene = scene(APPLICATION, fails);
+    scene.height.store(7, Ordering::Relaxed);
+    let (outcome, events) = scene.run(started(2));
+    outcome.expect("a clean stop");
+    assert!(events.iter().any(|event| matches!(event, Event::Mismatch(_))), "{events:?}");
+    let text = std::fs::read_to_string(scene.folder.path().join("root-mismatch.json"));
+    let text = text.expect("a note");
+    assert!(text.contains("committed an invalid block"), "{text}");
 }
 
 #[test]
@@ -198,7 +263,7 @@ fn a_program_ends_when_the_supervisor_is_killed() {
     let id = folder.path().join("id");
     // The kernel watches the thread that started the program, as it would the whole process.
     let starter = std::thread::spawn(move || {
-        std::mem::forget(program.spawn().expect("started"));
+        std::mem::forget(program.spawn(0).expect("started"));
         while !std::fs::read_to_string(&id).is_ok_and(|text| text.ends_with("\n")) {
             std::thread::sleep(Duration::from_millis(5));
         }
