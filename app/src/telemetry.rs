@@ -45,7 +45,7 @@ pub mod name {
         GPU_FAULTS = "cyberd_gpu_faults_total", "Faults of GPU workers, by kind";
         PANICS = "cyberd_panics_total", "Panics turned into an answer";
         MEMORY = "cyberd_memory_bytes", "Resident memory of the process";
-        HEAD_AGE = "cyberd_head_age_seconds", "Since the last block, before the first since the start";
+        HEAD_AGE = "cyberd_head_age_seconds", "Since the last block, or the start";
         READY = "cyberd_ready", "1 if /ready says yes";
         NOT_READY = "cyberd_not_ready", "1 for each check of /ready that speaks against it";
         DISK_FREE = "cyberd_disk_free_bytes", "Free space where the home is";
@@ -53,7 +53,7 @@ pub mod name {
         ROUND_HEIGHT = "cyberd_round_height", "Height at which the last rank round was published";
         ROUND_PERIOD = "cyberd_round_period_blocks", "Blocks between two rank rounds";
         RESTARTS = "cyberd_restarts", "How often the supervisor started the pair again";
-        ROOT_MISMATCH = "cyberd_root_mismatch", "1 once the network had another state than this node";
+        ROOT_MISMATCH = "cyberd_root_mismatch", "1 once the network had another state";
         INFO = "cyberd_info", "1, with versions and the device of ranks as labels";
     }
 }

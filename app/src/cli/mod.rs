@@ -7,12 +7,14 @@ mod deliver;
 mod dev;
 mod doctor;
 mod export;
+mod faucet;
 mod import;
 mod init;
 mod keys;
 mod link;
 mod nodes;
 pub mod output;
+mod pre_upgrade;
 mod query;
 mod run;
 mod search;
@@ -57,6 +59,8 @@ enum Command {
     Run(run::Run),
     Start(start::Start),
     Doctor(doctor::Doctor),
+    PreUpgrade(pre_upgrade::PreUpgrade),
+    Faucet(faucet::FaucetFlags),
     Link(link::Link),
     Import(import::Import),
     Send(send::Send),
@@ -67,8 +71,8 @@ enum Command {
     Query(query::Query),
     Cid(cid::Cid),
     Keys(keys::Keys),
-    /// Show the node and the chain at one look
-    #[command(after_help = "Example:\n  cyberd status --output json")]
+    /// Show the node and the chain at one look; as JSON where no terminal is
+    #[command(after_help = "Examples:\n  cyberd status\n  cyberd status | jq .SyncInfo")]
     Status,
     Roots(status::Roots),
     ChainInfo(chain_info::Ask),
@@ -111,6 +115,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Run(run) => run::run(context, &run),
         Command::Start(start) => start::run(context, &start),
         Command::Doctor(doctor) => doctor::run(context, &doctor),
+        Command::PreUpgrade(_) => pre_upgrade::run(context),
+        Command::Faucet(flags) => faucet::run(context, &flags),
         Command::Link(link) => link::run(context, &link),
         Command::Import(import) => import::run(context, &import),
         Command::Send(send) => send::run(context, &send),

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::output::{grouped, table, Answer};
 use crate::client::Failure;
 use serde_json::{json, Value};
+use std::io::IsTerminal;
 
 /// The roots of all stores at a height, to compare two nodes
 #[derive(Debug, clap::Args)]
@@ -31,6 +32,13 @@ pub fn status(context: &Context) -> Result<Answer, Failure> {
             "time": node.time,
             "app_hash": node.app_hash,
             "catching_up": node.catching_up,
+            // As Cosmovisor and other tools for Cosmos nodes read it: numbers are text.
+            "SyncInfo": {
+                "latest_block_height": node.height.to_string(),
+                "latest_block_time": node.time,
+                "latest_app_hash": node.app_hash,
+                "catching_up": node.catching_up,
+            },
         });
         let mut rows = vec![
             line("node", format!("{} ({})", client.address(), node.moniker)),
@@ -63,8 +71,18 @@ pub fn status(context: &Context) -> Result<Answer, Failure> {
                 ));
             }
         }
-        Ok(Answer::new(json, table(&rows)))
+        Ok(shown(json, &rows, std::io::stdout().is_terminal()))
     })
+}
+
+/// People get a table. A program that asks through a pipe gets JSON without asking for it: that is
+/// how Cosmovisor asks.
+fn shown(json: Value, rows: &[Vec<String>], to_terminal: bool) -> Answer {
+    let text = match to_terminal {
+        true => table(rows),
+        false => serde_json::to_string_pretty(&json).expect("a JSON value can be written"),
+    };
+    Answer::new(json, text)
 }
 
 fn line(name: &str, value: String) -> Vec<String> {

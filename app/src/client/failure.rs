@@ -28,6 +28,10 @@ pub enum Exit {
     Unfit = 8,
     /// The node stands at the height of an upgrade that this version does not know.
     Upgrade = 9,
+    /// `pre-upgrade`: this version cannot do the upgrade. Cosmovisor's numbers, this and the next.
+    UpgradeRefused = 30,
+    /// `pre-upgrade`: not now, but the same may succeed later.
+    UpgradeLater = 31,
 }
 
 impl Exit {
@@ -161,6 +165,8 @@ mod tests {
             (Exit::Unknown, 7),
             (Exit::Unfit, 8),
             (Exit::Upgrade, 9),
+            (Exit::UpgradeRefused, 30),
+            (Exit::UpgradeLater, 31),
         ];
         for (exit, number) in all {
             assert_eq!(exit.code(), number);

@@ -112,6 +112,14 @@ impl Draft {
         Draft { messages: vec![any(&message)], gas: GAS_PER_COIN_SENT, ..Draft::default() }
     }
 
+    /// The same, sending one coin more.
+    pub fn sending(mut self, from: &str, to: &str, coin: &Coin) -> Draft {
+        let more = Draft::send(from, to, coin);
+        self.messages.extend(more.messages);
+        self.gas += more.gas;
+        self
+    }
+
     /// The same, paying a fee.
     pub fn paying(mut self, fee: FeeChoice) -> Draft {
         self.fee = fee;

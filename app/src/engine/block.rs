@@ -3,6 +3,7 @@
 use super::deliver::{deliver_tx, Delivered};
 use super::genesis::{self, AppState};
 use super::signatures::SignatureMemory;
+use super::upgrade;
 use super::{Block, BlockOutcome, Genesis, GenesisOutcome};
 use crate::ante::{Budget, Context, Mode};
 use crate::error::{Fault, Refusal};
@@ -107,6 +108,8 @@ impl BlockSide {
             )));
         }
         let mut overlay = Overlay::new(base.as_ref());
+        let upgraded = upgrade::begin_block(&mut overlay, block.height)?;
+        let consensus_params = upgraded.then(|| params::state::consensus(&overlay));
         let txs = decode(block, &chain.address_prefix);
         let known: Vec<&Tx> = txs.iter().flatten().collect();
         memory.prefetch(base.as_ref(), &known);
@@ -135,7 +138,7 @@ impl BlockSide {
             results,
             events,
             validator_updates: Vec::new(),
-            consensus_params: None,
+            consensus_params,
             app_hash,
         })
     }

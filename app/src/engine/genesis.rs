@@ -144,7 +144,11 @@ pub fn development(
         ..BankGenesis::default()
     };
     AppState {
-        chain: ParamsGenesis { address_prefix: prefix.into(), stake_denom: denom.into() },
+        chain: ParamsGenesis {
+            address_prefix: prefix.into(),
+            stake_denom: denom.into(),
+            upgrade: None,
+        },
         auth: AuthGenesis::default(),
         bank,
         bandwidth: BandwidthGenesis::default(),

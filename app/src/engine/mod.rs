@@ -19,6 +19,7 @@ mod route;
 mod signatures;
 mod simulate;
 mod types;
+pub mod upgrade;
 
 pub use types::*;
 
@@ -35,8 +36,9 @@ use prost::bytes::Bytes;
 use signatures::SignatureMemory;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The version of the state machine: of its rules and its state. In every header.
-pub const APP_VERSION: u64 = 1;
+/// The version of the state machine, of its rules and its state, that a new chain begins with. In
+/// every header stands the one its chain follows ([`upgrade`]).
+pub const APP_VERSION: u64 = upgrade::NEWEST;
 
 /// What a node may choose; none of it changes a result.
 pub struct Options {
@@ -97,7 +99,7 @@ impl Engine {
         let committed = self.block_side().committed();
         Info {
             version: env!("CARGO_PKG_VERSION"),
-            app_version: APP_VERSION,
+            app_version: committed.as_ref().map_or(APP_VERSION, |it| upgrade::version_of(&**it)),
             height: committed.as_ref().map_or(Height(0), |snapshot| snapshot.height()),
             app_hash: committed.map_or_else(Vec::new, |snapshot| snapshot.app_hash().to_vec()),
         }

@@ -1,9 +1,9 @@
 //! Versions of the rules, and how a chain goes from one to the next at a height.
 //!
-//! The version a chain follows is in its state: the `app_version` of the consensus parameters, which
-//! is in every header too. [`VERSIONS`] is what this program knows: one row a version, with what it
-//! changes in the state when it begins. Rules that differ ask the state for its version, so a
-//! program follows the old rules up to the height and the new ones from it on.
+//! The version a chain follows is in its state: the `app_version` of the consensus parameters,
+//! which is in every header too. [`VERSIONS`] is what this program knows: one row a version, with
+//! what it changes in the state when it begins. Rules that differ ask the state for its version, so
+//! a program follows the old rules up to the height and the new ones from it on.
 //!
 //! What is planned is in the state as well (`params`, [`Plan`]): a name and a height, from the
 //! genesis file (`app_state.chain.upgrade`), and later from governance, when it exists. At the
@@ -58,13 +58,14 @@ pub struct Plan {
 impl Plan {
     /// What is wrong with it, for a chain that begins at a height.
     pub fn check(&self, initial: Height) -> Result<(), String> {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+        let plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
         let Plan { name, height, info } = self;
         if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
             return Err(format!("name '{name}': 1 to 64 of a-z, 0-9, '.', '_' and '-' are right"));
         }
         if *height <= initial.0 {
-            return Err(format!("height {height}: one after the first block's, {initial}, is right"));
+            return Err(format!("height {height}: one above the first, {initial}, is right"));
         }
         if info.len() > 4096 {
             return Err(format!("info has {} bytes, at most 4096 are right", info.len()));

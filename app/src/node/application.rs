@@ -1,10 +1,11 @@
 //! Engine and queries as what the ABCI server serves; after each commit its metrics, and the search
 //! index told. Decides nothing.
 
+use super::halt;
 use crate::abci::Application;
 use crate::engine::{
-    Block, BlockOutcome, CheckRequest, ChunkVerdict, Engine, Genesis, GenesisOutcome, Info,
-    OfferVerdict, Proposal, ProposalVerdict, QueryAnswer, QueryRequest, Snapshot, TxResult,
+    upgrade, Block, BlockOutcome, CheckRequest, ChunkVerdict, Engine, Genesis, GenesisOutcome,
+    Info, OfferVerdict, Proposal, ProposalVerdict, QueryAnswer, QueryRequest, Snapshot, TxResult,
     APP_VERSION,
 };
 use crate::error::Fault;
@@ -17,6 +18,7 @@ use crate::store;
 use crate::telemetry;
 use crate::types::{sha256, Hash, Height};
 use prost::bytes::Bytes;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,6 +55,7 @@ pub(super) struct App {
     /// Of the same block: how many there are, and how many did not do what they asked for.
     pub counts: Mutex<(usize, usize)>,
     pub heart: Arc<Heart>,
+    pub home: PathBuf,
 }
 
 /// What an operator watches, after a commit.
@@ -76,7 +79,7 @@ impl Application for App {
         let is_empty = latest.height() == Height(0);
         Info {
             version: env!("CARGO_PKG_VERSION"),
-            app_version: APP_VERSION,
+            app_version: if is_empty { APP_VERSION } else { upgrade::version_of(&*latest) },
             height: latest.height(),
             app_hash: if is_empty { Vec::new() } else { latest.app_hash().to_vec() },
         }
@@ -99,7 +102,12 @@ impl Application for App {
     }
 
     fn finalize_block(&self, block: Block) -> Result<BlockOutcome, Fault> {
-        let outcome = self.engine.finalize_block(&block)?;
+        let outcome = self.engine.finalize_block(&block).inspect_err(|fault| {
+            // Before anybody hears of the halt: tools act on the file when the process ends.
+            if matches!(fault, Fault::Upgrade(_)) {
+                halt::write(&self.home, &self.engine);
+            }
+        })?;
         let pairs = block.txs.iter().zip(&outcome.results);
         let sketches = pairs.map(|(tx, result)| Sketch::of(sha256(tx), &result.events)).collect();
         *self.sketches.lock().unwrap_or_else(PoisonError::into_inner) = sketches;

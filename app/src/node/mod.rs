@@ -9,6 +9,7 @@
 pub mod api;
 mod application;
 pub mod cometbft;
+pub mod halt;
 pub mod health;
 pub mod mismatch;
 pub mod notify;
@@ -180,7 +181,8 @@ fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> Resu
     let gate = api::gate(queries.clone(), config)?;
     let engine = engine.clone();
     let (sketches, counts) = Default::default();
-    Ok(App { engine, queries, gate, search, sketches, counts, heart })
+    let home = config.home.clone();
+    Ok(App { engine, queries, gate, search, sketches, counts, heart, home })
 }
 
 /// How often the supervisor started us again, if there is one.
@@ -219,6 +221,9 @@ fn open(config: &Config, rank_device: Option<Setup>) -> Result<Engine, Fault> {
     let made = std::fs::create_dir_all(&folder);
     made.map_err(|e| Fault::Setup(format!("cannot make {}: {e}", folder.display())))?;
     let store = Store::open(&folder, options)?;
+    if !store.is_empty() {
+        engine::upgrade::check_known(&*store.latest())?;
+    }
     let prices = config.minimum_gas_prices.iter();
     let prices = prices.map(|p| GasPrice { denom: p.denom.clone(), amount: p.amount });
     let options = engine::Options {

@@ -29,9 +29,9 @@ pub struct Report {
     pub reasons: Vec<Reason>,
 }
 
-/// What is looked at: whether CometBFT is reachable; whether it has caught up; the age of the head;
-/// the last round; the GPU, where the operator counts on it; the free space of the disk; whether the
-/// network had another state.
+/// What is looked at: whether CometBFT is reachable; whether it has caught up; the age of the
+/// head; the last round; the GPU, where the operator counts on it; the free space of the disk;
+/// whether the network had another state.
 pub const CHECKS: [&str; 7] = ["cometbft", "catching_up", "head", "rank", "gpu", "store", "root"];
 
 /// Something that keeps the node from its work.

@@ -55,8 +55,8 @@ pub enum Event {
     Started,
     /// Both answer, for the first time since they were started.
     Answers,
-    /// The pair is alive: it answers and its head moves, or there is a reason why it does not; or it
-    /// is being started. Told twice a second.
+    /// The pair is alive: it answers and its head moves, or there is a reason why it does not; or
+    /// it is being started. Told twice a second.
     Alive { starting: bool },
     /// The network has another state than we; the line that says so.
     Mismatch(String),

@@ -2,12 +2,15 @@
 //! every length against what is there, so damaged bytes end in `Fault::Damage`, never in a panic
 //! or in an allocation that the bytes do not pay for.
 //!
-//! [`seal`] and [`unseal`] put a checksum behind every stored value: the first 8 bytes of the
-//! SHA-256 of key and body, so that a value under the wrong key is damage too.
+//! [`seal`] and [`unseal`] put the version of its format (1 byte) and a checksum behind every
+//! stored value: the first 8 bytes of the SHA-256 of key, body and version, so that a value under
+//! the wrong key is damage too. A later version of this program reads all versions up to its own.
 
 use crate::error::Fault;
 use sha2::{Digest, Sha256};
 
+/// The version of the records that are written.
+pub const VERSION: u8 = 1;
 /// Bytes of the checksum behind every stored value.
 pub const SEAL_BYTES: usize = 8;
 
@@ -115,14 +118,15 @@ impl<'a> Input<'a> {
     }
 }
 
-/// The body with its checksum behind it.
+/// The body with version and checksum behind it.
 pub fn seal(key: &[u8], mut body: Vec<u8>) -> Vec<u8> {
+    body.push(VERSION);
     let sum = checksum(key, &body);
     body.extend_from_slice(&sum);
     body
 }
 
-/// The body of a sealed value, if its checksum fits.
+/// The body of a sealed value, if its checksum fits and its version is known.
 pub fn unseal<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Fault> {
     let split = value.len().checked_sub(SEAL_BYTES);
     let (body, sum) = value.split_at(split.unwrap_or(0));
@@ -130,7 +134,15 @@ pub fn unseal<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Fault> {
         let key = super::tables::describe(key);
         return Err(Fault::Damage(format!("{key}: the checksum does not fit")));
     }
-    Ok(body)
+    match body.split_last() {
+        Some((&VERSION, body)) => Ok(body),
+        version => Err(Fault::Unfit(format!(
+            "{}: a record of version {}, this version of cyberd reads {VERSION}: start the one \
+             that wrote it",
+            super::tables::describe(key),
+            version.map_or(0, |(version, _)| *version)
+        ))),
+    }
 }
 
 fn checksum(key: &[u8], body: &[u8]) -> [u8; SEAL_BYTES] {
@@ -177,5 +189,15 @@ mod tests {
             assert!(unseal(b"Jkey", &other).is_err());
         }
         assert!(unseal(b"Jkey", &[]).is_err());
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_refused_and_not_taken_for_damage() {
+        let mut later = b"body".to_vec();
+        later.push(VERSION + 1);
+        let sum = checksum(b"Jkey", &later);
+        later.extend_from_slice(&sum);
+        let fault = unseal(b"Jkey", &later).expect_err("of a later version");
+        assert!(matches!(&fault, Fault::Unfit(text) if text.contains("version 2")), "{fault}");
     }
 }

@@ -382,7 +382,7 @@ pub fn check_format(backend: &dyn Backend, what: &str) -> Result<(), Fault> {
     match backend.get(FORMAT_KEY)? {
         None => Ok(()),
         Some(value) if unseal(FORMAT_KEY, &value)? == FORMAT => Ok(()),
-        Some(value) => Err(Fault::Setup(format!(
+        Some(value) => Err(Fault::Unfit(format!(
             "{what} has the format '{}', this version of cyberd reads '{}': start the version \
              that wrote it",
             String::from_utf8_lossy(unseal(FORMAT_KEY, &value)?),

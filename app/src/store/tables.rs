@@ -1,6 +1,7 @@
 //! Every key the store writes, and the bytes under it. Three databases ([`Disk`] names in
-//! brackets). All integers are big endian; every value ends with 8 bytes of checksum over key and
-//! body (`codec::seal`); no value exceeds 64 KiB.
+//! brackets). All integers are big endian; every value ends with a byte that is the version of its
+//! format and 8 bytes of checksum over key, body and that byte (`codec::seal`); no value exceeds
+//! 64 KiB.
 //!
 //! **Journal** (`journal`): one record per height, all its keys in one atomic write.
 //!
@@ -33,7 +34,7 @@ use crate::state::StoreName;
 use crate::types::Height;
 
 /// What stands under `F`; another text is another version's data, which is refused.
-pub const FORMAT: &[u8] = b"cyberd store 1";
+pub const FORMAT: &[u8] = b"cyberd store 2";
 
 /// The journal's database.
 pub const JOURNAL: &str = "journal";

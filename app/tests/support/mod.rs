@@ -106,8 +106,23 @@ impl Process {
         log: &Path,
         environment: &[(&str, &str)],
     ) -> Process {
+        Process::of_command(program(home), arguments, log, environment)
+    }
+
+    /// The same with another version of the program.
+    pub fn of_program(path: &Path, home: &Path, arguments: &[&str], log: &Path) -> Process {
+        let mut command = Command::new(path);
+        command.arg("--home").arg(home).stdin(Stdio::null());
+        Process::of_command(command, arguments, log, &[])
+    }
+
+    fn of_command(
+        mut command: Command,
+        arguments: &[&str],
+        log: &Path,
+        environment: &[(&str, &str)],
+    ) -> Process {
         let file = File::create(log).expect("a log");
-        let mut command = program(home);
         command.envs(environment.iter().copied());
         command.args(arguments).stdout(file.try_clone().expect("a log")).stderr(file);
         // Every height that a replay passes through can then be asked for.

@@ -1,5 +1,5 @@
-//! What stands in the home: settings and whether they fit together, genesis, keys, the socket's path,
-//! CometBFT's settings against the recommended ones.
+//! What stands in the home: settings and whether they fit together, genesis, keys, the path of
+//! the socket, CometBFT's settings against the recommended ones.
 
 use super::{text_of, Finding, Patient};
 use crate::abci::address::Address;

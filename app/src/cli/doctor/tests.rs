@@ -72,7 +72,7 @@ fn each_thing_that_is_wrong_is_found_with_its_remedy() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", ports.rest)).expect("a free port");
     let comet = path("config/config.toml");
     change(&comet, "size = 50000", "size = 5000");
-    change(&comet, "tcp://127.0.0.1", "tcp://0.0.0.0");
+    change(&comet, "\nladdr = \"tcp://127.0.0.1", "\nladdr = \"tcp://0.0.0.0");
     change(&path("config/genesis.json"), "\"app_state\"", "\"app_stat\"");
     change(&path("config/app.toml"), "free_disk_min_mb = 64", "free_disk_min_mb = 1000000");
     change(&path("config/app.toml"), "device = \"auto\"", "device = \"gpu\"");

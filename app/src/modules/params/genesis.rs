@@ -1,6 +1,7 @@
 //! The `chain` section of the genesis file.
 
 use super::{state, Chain};
+use crate::engine::upgrade::Plan;
 use crate::engine::Genesis;
 use crate::error::Fault;
 use crate::state::{Read, Write};
@@ -12,6 +13,9 @@ use crate::types::coin::check_denom;
 pub struct ParamsGenesis {
     pub address_prefix: String,
     pub stake_denom: String,
+    /// The upgrade to come, if one is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Plan>,
 }
 
 /// Reads the section into the state.
@@ -51,6 +55,11 @@ pub fn init(
             crate::engine::APP_VERSION
         )));
     }
+    if let Some(plan) = &section.upgrade {
+        plan.check(genesis.initial_height)
+            .map_err(|reason| Fault::Genesis(format!("chain.upgrade: {reason}")))?;
+        state::set_plan(state, Some(plan));
+    }
     state::set_consensus(state, consensus);
     state::set_validators(state, &genesis.validators);
     state::set_chain(
@@ -68,5 +77,5 @@ pub fn init(
 /// The section as the state has it.
 pub fn export(state: &dyn Read) -> ParamsGenesis {
     let Chain { address_prefix, stake_denom, .. } = state::chain(state);
-    ParamsGenesis { address_prefix, stake_denom }
+    ParamsGenesis { address_prefix, stake_denom, upgrade: state::plan(state) }
 }

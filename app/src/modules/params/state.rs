@@ -1,7 +1,8 @@
 //! Keys of the `params` store: `0x01` the chain, `0x02` the consensus parameters, `0x03` the
-//! validators of the genesis file.
+//! validators of the genesis file, `0x04` the upgrade to come, absent when none is planned.
 
 use super::Chain;
+use crate::engine::upgrade::Plan;
 use crate::engine::{ConsensusParams, ValidatorUpdate};
 use crate::state::{codec, Read, StoreName, Write};
 use prost::Message;
@@ -9,6 +10,7 @@ use prost::Message;
 const CHAIN: &[u8] = &[0x01];
 const CONSENSUS: &[u8] = &[0x02];
 const VALIDATORS: &[u8] = &[0x03];
+const PLAN: &[u8] = &[0x04];
 
 /// The chain's own parameters. Present from genesis on.
 pub fn chain(state: &dyn Read) -> Chain {
@@ -49,6 +51,18 @@ pub fn set_consensus(state: &mut dyn Write, params: &ConsensusParams) {
         vote_extensions_enable_height: params.vote_extensions_enable_height,
     };
     state.set(StoreName::Params, CONSENSUS.to_vec(), stored.encode_to_vec());
+}
+
+/// The upgrade to come.
+pub fn plan(state: &dyn Read) -> Option<Plan> {
+    state.get(StoreName::Params, PLAN).map(|bytes| codec::record("planned upgrade", bytes))
+}
+
+pub fn set_plan(state: &mut dyn Write, plan: Option<&Plan>) {
+    match plan {
+        Some(plan) => state.set(StoreName::Params, PLAN.to_vec(), plan.encode_to_vec()),
+        None => state.remove(StoreName::Params, PLAN.to_vec()),
+    }
 }
 
 /// The validators the chain began with; they stay until staking changes them.

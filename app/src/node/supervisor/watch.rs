@@ -94,7 +94,7 @@ impl<'a> Life<'a> {
         Life { pair, stop, tell, restarts, height: None, progress: false }
     }
 
-    /// From start to the end of one of the two (or `None`: asked to stop). Both are gone afterwards.
+    /// From start to the end of one of the two (`None`: asked to stop). Both are gone afterwards.
     pub fn live(&mut self) -> Result<Option<Death>, Fault> {
         let mut application = self.pair.application.spawn(self.restarts)?;
         if let Some(end) = self.until_ready(&mut application) {

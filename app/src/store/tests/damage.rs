@@ -179,6 +179,6 @@ fn another_versions_data_is_refused_and_left_alone() {
     assert!(disk.damage(tables::JOURNAL, tables::FORMAT_KEY, |value| *value = other));
     let disk = copy(&disk);
     let fault = open(&disk).err().unwrap();
-    assert!(matches!(&fault, Fault::Setup(text) if text.contains("cyberd store 9")), "{fault}");
+    assert!(matches!(&fault, Fault::Unfit(text) if text.contains("cyberd store 9")), "{fault}");
     assert_eq!(disk.operations(), 0);
 }
