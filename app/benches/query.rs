@@ -16,7 +16,8 @@ use cyber_proto::cyberd::v1 as own;
 use cyberd::config::QueryLimits;
 use cyberd::engine::QueryRequest;
 use cyberd::query::Queries;
-use cyberd::search::Index;
+use cyberd::search::{explain, Deadline, Index};
+use cyberd::state::Read;
 use cyberd::testkit::{Chain, ChainOptions, Wallet};
 use cyberd::types::{sha256, Height, Particle};
 use prost::Message;
@@ -104,7 +105,10 @@ fn measure(queries: &Queries, asked: u32, name: &str, ask: impl Fn(u32) -> (Stri
         took
     };
     once(0);
-    let mut times: Vec<Duration> = (0..asked).map(once).collect();
+    report(name, (0..asked).map(once).collect());
+}
+
+fn report(name: &str, mut times: Vec<Duration>) {
     times.sort();
     let micros = |at: usize| times[at.min(times.len() - 1)].as_secs_f64() * 1e6;
     println!(
@@ -142,7 +146,7 @@ fn main() {
         time_limit: Duration::from_secs(60),
         threads: 1,
     };
-    let queries = Queries::new(chain.engine().reader().clone(), index, limits);
+    let queries = Queries::new(chain.engine().reader().clone(), Arc::clone(&index), limits);
     let neuron = |index: u32| chain.wallet(&format!("neuron {}", index % size.neurons)).bech32();
     let neurons: Vec<String> = (0..size.neurons).map(neuron).collect();
     let neuron = |index: u32| neurons[index as usize % neurons.len()].clone();
@@ -177,7 +181,19 @@ fn main() {
         };
         of("/cyberd.v1.Query/Preview", request.encode_to_vec())
     });
-    measure(&queries, size.asked / 10, "explain of 10,000 incoming links", |_| {
+    let snapshot = chain.snapshot();
+    let number = snapshot.particle_number(&Particle(sha256(&0u32.to_be_bytes())));
+    let number = number.expect("linked");
+    let anew = |_| {
+        let view = index.view(&snapshot).expect("followed");
+        let begin = Instant::now();
+        let made = explain::anew(&view, &snapshot, number, &Deadline::never());
+        let took = begin.elapsed();
+        assert_eq!(made.expect("no deadline").shares.len(), size.hub as usize);
+        took
+    };
+    report("explain of 10,000 links, made anew", (0..size.asked / 10).map(anew).collect());
+    measure(&queries, size.asked / 10, "explain of 10,000 links, kept", |_| {
         let request = own::QueryExplainRequest { particle: cid(0), pagination: None };
         of("/cyberd.v1.Query/Explain", request.encode_to_vec())
     });

@@ -6,7 +6,9 @@
 //! Contributions of a pair go to its links in the order of their numbers: each gets
 //! `floor(c · stakes up to it / all stakes)` less what those before it have.
 //!
-//! Deliberately absent: pages, scaled ranks, any cache.
+//! An answer is a function of the published round and of the inputs: long ones are kept until the
+//! next round, so that a reader turns pages without the work being done for each.
+//! Deliberately absent: pages, scaled ranks.
 
 use super::deadline::{Deadline, Late};
 use super::View;
@@ -16,6 +18,8 @@ use crate::store::Snapshot;
 use crate::types::{LinkNumber, NeuronNumber, ParticleNumber};
 use cyber_kernels::cpu::{self, Weight};
 use cyber_kernels::Parameters;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// No rank-stake: the supply is at most 2^63.
 const UNKNOWN: u64 = u64::MAX;
@@ -40,9 +44,69 @@ pub struct Explained {
     pub inputs_round: u64,
 }
 
+/// Answers with fewer shares are made anew.
+const SHORT: usize = 64;
+/// Shares kept in all answers together, 24 bytes each.
+const KEPT_MAX: usize = 500_000;
+
+/// The answers kept.
+#[derive(Default)]
+pub struct Kept(Mutex<OfRound>);
+
+#[derive(Default)]
+struct OfRound {
+    /// How many rounds are published, and whose inputs were taken.
+    round: (u32, u64),
+    answers: BTreeMap<ParticleNumber, Arc<Explained>>,
+    shares: usize,
+}
+
+impl Kept {
+    /// What is kept of a round; that of another one is forgotten.
+    fn of(&self, round: (u32, u64)) -> MutexGuard<'_, OfRound> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.round != round {
+            *kept = OfRound { round, ..OfRound::default() };
+        }
+        kept
+    }
+
+    fn keep(&self, round: (u32, u64), particle: ParticleNumber, answer: &Arc<Explained>) {
+        let shares = answer.shares.len();
+        if !(SHORT..=KEPT_MAX).contains(&shares) {
+            return;
+        }
+        let mut kept = self.of(round);
+        if kept.shares + shares > KEPT_MAX {
+            kept.answers.clear();
+            kept.shares = 0;
+        }
+        if kept.answers.insert(particle, Arc::clone(answer)).is_none() {
+            kept.shares += shares;
+        }
+    }
+}
+
 /// Explains a particle's published value with the links and rank-stakes that `inputs` holds
-/// frozen. All is 0 for a particle that no round has ranked.
+/// frozen, from what is kept if it is. All is 0 for a particle that no round has ranked.
 pub fn explain(
+    view: &View<'_>,
+    inputs: &Snapshot,
+    particle: ParticleNumber,
+    deadline: &Deadline,
+) -> Result<Arc<Explained>, Late> {
+    let Some(frozen) = state::frozen(inputs) else { return Ok(Arc::default()) };
+    let round = (view.snapshot().rounds(), frozen.round);
+    if let Some(answer) = view.explained().of(round).answers.get(&particle) {
+        return Ok(Arc::clone(answer));
+    }
+    let answer = Arc::new(anew(view, inputs, particle, deadline)?);
+    view.explained().keep(round, particle, &answer);
+    Ok(answer)
+}
+
+/// The same without what is kept.
+pub fn anew(
     view: &View<'_>,
     inputs: &Snapshot,
     particle: ParticleNumber,

@@ -99,6 +99,7 @@ pub struct Index {
     neighbours: Kept,
     top: Mutex<Option<Top>>,
     derived: Derived,
+    explained: explain::Kept,
     /// The state noted last, and one that held the inputs of the round published last.
     noted: Mutex<Option<Arc<Snapshot>>>,
     inputs: ArcSwapOption<Snapshot>,
@@ -124,6 +125,7 @@ impl Index {
             neighbours: Kept::default(),
             top: Mutex::new(None),
             derived: Derived::default(),
+            explained: explain::Kept::default(),
             noted: Mutex::new(None),
             inputs: ArcSwapOption::empty(),
             transactions: Transactions::default(),
@@ -299,6 +301,11 @@ impl<'a> View<'a> {
         };
         let rest = first.map(|first| self.index.adjacency.resume(list, first, links));
         Some(rest.into_iter().flatten())
+    }
+
+    /// The answers of [`explain`] that are kept.
+    fn explained(&self) -> &'a explain::Kept {
+        &self.index.explained
     }
 
     /// The state it is of.

@@ -1,6 +1,8 @@
 //! What is answered without CometBFT, and what is said when it is not there. Against a real one:
 //! `app/tests/e2e_remote.rs`.
 
+#![allow(clippy::disallowed_methods, reason = "waits for a server of its own")]
+
 use super::*;
 use crate::query::tests::World;
 use cyber_proto::cosmos::base::node::v1beta1::ConfigResponse;

@@ -214,6 +214,27 @@ fn with_the_inputs_of_the_published_round_less_than_a_step_is_held() {
 }
 
 #[test]
+fn a_long_explanation_that_is_kept_is_the_one_made_anew() {
+    let mut world = World::new();
+    let mut bob = world.chain.wallet("bob");
+    for sources in [5..=74, 75..=75] {
+        let links: Vec<_> = sources.map(|from| (particle(from), particle(2))).collect();
+        let tx = bob.sign(vec![bob.link_message(&links, false)]);
+        let outcome = world.chain.block(vec![tx]);
+        assert!(outcome.results[0].is_ok(), "{}", outcome.results[0].log);
+        let past = world.chain.next_height().0 / 10 * 10 + 22;
+        world.chain.run_to(Height(past));
+        let (first, kept) = (check_sums(&world, 2), check_sums(&world, 2));
+        let reader = world.chain.engine().reader().clone();
+        let fresh = Queries::new(reader, Arc::new(Index::new()), limits());
+        let queries = std::mem::replace(&mut world.queries, fresh);
+        let fresh = check_sums(&world, 2);
+        assert_eq!((&first, &kept), (&fresh, &fresh));
+        world.queries = queries;
+    }
+}
+
+#[test]
 fn proofs_come_many_at_once_and_verify() {
     let world = World::new();
     let key = |store: &str, key: &[u8]| own::ProofKey {
