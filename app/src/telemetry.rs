@@ -116,6 +116,8 @@ pub fn install_metrics() -> &'static PrometheusHandle {
             // One description serves every kind: the recorder keeps it by name.
             metrics::describe_gauge!(*metric, *help);
         }
+        // An increase from nothing to one is none to Prometheus: an alert would miss the first.
+        counter!(name::PANICS).increment(0);
         handle
     })
 }
