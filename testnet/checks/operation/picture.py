@@ -3,6 +3,7 @@ matplotlib into .tools/picture."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from operation.chain import ROOT
@@ -10,6 +11,8 @@ from operation.chain import ROOT
 PLACE = ROOT / ".tools/picture"
 STEP_S = 5
 COLUMNS = 24
+# Inches: the whole width, and a row of Grafana's grid.
+WIDTH, ROW = 14, 0.3
 # Grafana's units as axis labels, and what values are divided by.
 UNITS = {"s": ("s", 1), "bytes": ("MB", 1e6), "cps": ("1/s", 1), "none": ("", 1)}
 LEGEND_MOST = 9
@@ -30,7 +33,8 @@ def legend(template, labels):
     """A series' name by its legend: {{label}} is replaced, the one node's name left out."""
     for key, value in labels.items():
         template = template.replace("{{%s}}" % key, "" if key == "node" else value)
-    return template.strip() or labels.get("node", "")
+    template = re.sub(r"{{\w+}}", "", template)
+    return " ".join(template.split()) or labels.get("node", "")
 
 
 def series(prometheus, panel, fill_in, window):
@@ -61,7 +65,7 @@ def draw_stat(axes, panel, lines):
         if value is not None and (step["value"] is None or value >= step["value"]):
             colour = step["color"]
     unit = UNITS[defaults["unit"]][0]
-    axes.text(0.5, 0.35, f"{text} {unit}".strip(), ha="center", va="center", fontsize=17,
+    axes.text(0.5, 0.4, f"{text} {unit}".strip(), ha="center", va="center", fontsize=17,
               color=colour)
     axes.set_title(panel["title"], fontsize=9)
 
@@ -79,7 +83,8 @@ def draw_series(axes, panel, lines):
     axes.tick_params(labelsize=6)
     axes.grid(linewidth=0.3)
     if panel["fieldConfig"]["defaults"].get("min") == 0:
-        axes.set_ylim(bottom=0)
+        most = max((value for _, points in lines for _, value in points), default=0)
+        axes.set_ylim(bottom=0, top=None if most > 0 else 1)
     if lines:
         axes.legend(fontsize=5, loc="best", framealpha=0.6)
 
@@ -89,12 +94,15 @@ def draw(prometheus, dashboard, fill_in, window, path):
     pyplot = matplotlib()
     panels = json.loads(dashboard.read_text())["panels"]
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels)
-    figure = pyplot.figure(figsize=(14, rows * 0.34), dpi=80)
-    grid = figure.add_gridspec(rows, COLUMNS, hspace=6, wspace=6,
-                               left=0.04, right=0.99, top=0.97, bottom=0.03)
+    height = rows * ROW
+    figure = pyplot.figure(figsize=(WIDTH, height), dpi=80)
     for panel in panels:
         at = panel["gridPos"]
-        axes = figure.add_subplot(grid[at["y"]:at["y"] + at["h"], at["x"]:at["x"] + at["w"]])
+        # A panel's place in inches, less the room for its title and the numbers at its sides.
+        left, top = at["x"] * WIDTH / COLUMNS + 0.5, height - at["y"] * ROW - 0.25
+        wide, high = at["w"] * WIDTH / COLUMNS - 0.6, at["h"] * ROW - 0.55
+        place = (left / WIDTH, (top - high) / height, wide / WIDTH, high / height)
+        axes = figure.add_axes(place)
         lines = series(prometheus, panel, fill_in, window)
         (draw_stat if panel["type"] == "stat" else draw_series)(axes, panel, lines)
     figure.savefig(path)
