@@ -21,7 +21,7 @@ mod tests;
 use super::context::Context;
 use super::deliver::WriteFlags;
 use super::output::Answer;
-use crate::client::{Client, Failure, SigningKey};
+use crate::client::{Client, Failure, FeeChoice, SigningKey};
 use crate::types::Coin;
 use giver::Giver;
 use limits::Limits;
@@ -50,6 +50,9 @@ pub struct FaucetFlags {
     /// What a request is given, as often as there are denominations
     #[arg(long, value_name = "COIN", required = true)]
     give: Vec<String>,
+    /// What it pays for gas, such as 0.01boot [default: what the node asks for, if it tells]
+    #[arg(long, value_name = "PRICE")]
+    gas_price: Option<String>,
     /// Where it listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
@@ -70,8 +73,10 @@ pub fn run(context: &Context, flags: &FaucetFlags) -> Result<Answer, Failure> {
     let from = flags.from.clone();
     let signer = WriteFlags { from, ..WriteFlags::default() }.signer(context)?;
     let key = context.keys().open(&signer.name, &mut context.password())?;
+    let gas_price = flags.gas_price.as_deref().map(FeeChoice::of_minimum).transpose()?;
     let setup = Setup {
         client: context.client()?,
+        gas_price,
         home: Some(context.home.clone()),
         prefix: context.prefix().to_owned(),
         key,
@@ -92,6 +97,8 @@ pub fn run(context: &Context, flags: &FaucetFlags) -> Result<Answer, Failure> {
 /// What a faucet is made of.
 pub struct Setup {
     pub client: Client,
+    /// None: what the node asks for.
+    pub gas_price: Option<FeeChoice>,
     /// Where sequences are remembered.
     pub home: Option<PathBuf>,
     pub prefix: String,
@@ -119,7 +126,8 @@ pub async fn start(listen: SocketAddr, setup: Setup) -> Result<Running, Failure>
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(failure)?;
     let address = listener.local_addr().map_err(failure)?;
     let holder = setup.key.address().to_bech32(&setup.prefix);
-    let (giver, requests) = Giver::new(setup.client, setup.home, setup.prefix.clone(), setup.key);
+    let (giver, requests) =
+        Giver::new(setup.client, setup.gas_price, setup.home, setup.prefix.clone(), setup.key);
     let state = giver.state();
     let faucet = Faucet {
         holder,

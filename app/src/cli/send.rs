@@ -72,7 +72,7 @@ fn parse_coin(text: &str) -> Result<Coin, Failure> {
 }
 
 /// The fee: as told, else by the node's minimum gas price.
-async fn fee(client: &Client, told: Option<&str>) -> Result<FeeChoice, Failure> {
+pub async fn fee(client: &Client, told: Option<&str>) -> Result<FeeChoice, Failure> {
     if let Some(text) = told {
         let coin = Coin::parse(text);
         let coin = coin.map_err(|error| Failure::usage(format!("--fee {text}: {error}")))?;

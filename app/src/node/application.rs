@@ -22,6 +22,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How long a node that halts for an upgrade stays for its peers.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// When the last block came.
 pub(super) struct Heart(Mutex<Instant>);
 
@@ -106,6 +109,10 @@ impl Application for App {
             // Before anybody hears of the halt: tools act on the file when the process ends.
             if matches!(fault, Fault::Upgrade(_)) {
                 halt::write(&self.home, &self.engine);
+                // While this call waits, CometBFT passes the votes for the block on. A peer without
+                // them would stand one height below and never come to halt.
+                #[allow(clippy::disallowed_methods, reason = "this block is not executed")]
+                std::thread::sleep(FAREWELL);
             }
         })?;
         let pairs = block.txs.iter().zip(&outcome.results);

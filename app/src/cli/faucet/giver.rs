@@ -1,9 +1,10 @@
 //! Requests in a row: those that wait are given in one transaction, the next when its block is
 //! there.
 //!
-//! A transaction is all or nothing, so one that failed in its block is tried once more, request by
-//! request: nobody fails for another's address.
+//! A transaction is all or nothing, so one that failed in its block, or that is more than is left,
+//! is tried once more, request by request: nobody fails for another's address.
 
+use crate::cli::send;
 use crate::client::{Client, Draft, Exit, Failure, FeeChoice, Sender, SigningKey};
 use crate::types::{Amount, Coin};
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 pub const WAITING: usize = 256;
 /// Requests in one transaction, of which it may have 32 messages.
 const TOGETHER: usize = 16;
+/// The code of an empty faucet.
+pub const EMPTY: &str = "client/faucet-empty";
 /// Between two looks whether the chain is there: while it is not, and while nobody asks.
 const LOOK: Duration = Duration::from_millis(500);
 const IDLE: Duration = Duration::from_secs(5);
@@ -43,9 +46,16 @@ pub struct State {
     pub node: String,
 }
 
+/// In a block and failed, or not enough left for all: some may still be given.
+fn is_ones_fault(failure: &Failure) -> bool {
+    failure.exit == Exit::Failed || failure.code == EMPTY
+}
+
 /// The one who gives.
 pub struct Giver {
     client: Client,
+    /// None: what the node asks for.
+    gas_price: Option<FeeChoice>,
     home: Option<PathBuf>,
     prefix: String,
     key: SigningKey,
@@ -56,6 +66,7 @@ pub struct Giver {
 impl Giver {
     pub fn new(
         client: Client,
+        gas_price: Option<FeeChoice>,
         home: Option<PathBuf>,
         prefix: String,
         key: SigningKey,
@@ -63,7 +74,7 @@ impl Giver {
         let (tell, requests) = mpsc::channel(WAITING);
         let state = State { node: client.address().to_string(), ..State::default() };
         let state = Arc::new(Mutex::new(state));
-        (Giver { client, home, prefix, key, requests, state }, tell)
+        (Giver { client, gas_price, home, prefix, key, requests, state }, tell)
     }
 
     pub fn state(&self) -> Arc<Mutex<State>> {
@@ -126,8 +137,7 @@ impl Giver {
     async fn serve(&self, requests: Vec<Request>) {
         let outcome = self.give(&requests).await;
         match outcome {
-            // In a block and failed: one of them is why.
-            Err(failure) if failure.exit == Exit::Failed && requests.len() > 1 => {
+            Err(failure) if requests.len() > 1 && is_ones_fault(&failure) => {
                 for request in requests {
                     let outcome = self.give(std::slice::from_ref(&request)).await;
                     let _ = request.done.send(outcome);
@@ -143,7 +153,10 @@ impl Giver {
     /// One transaction, and its block.
     async fn give(&self, requests: &[Request]) -> Result<Given, Failure> {
         let holder = self.key.address().to_bech32(&self.prefix);
-        let fee = FeeChoice::of_minimum(&self.client.minimum_gas_price().await?)?;
+        let fee = match &self.gas_price {
+            Some(price) => price.clone(),
+            None => send::fee(&self.client, None).await?,
+        };
         let mut draft = Draft::default();
         for request in requests {
             draft = draft.sending(&holder, &request.address, &request.coin);
@@ -168,8 +181,11 @@ impl Giver {
                 let wanted = Coin::new(&coin.denom, Amount(wanted));
                 let text =
                     format!("the faucet is empty: {holder} holds {held}, {wanted} are asked for");
-                return Err(Failure::new(Exit::Refused, "faucet-empty", text)
-                    .hint(format!("send {} to {holder}", coin.denom)));
+                return Err(Failure {
+                    code: EMPTY.to_owned(),
+                    ..Failure::new(Exit::Refused, "", text)
+                }
+                .hint(format!("send {} to {holder}", coin.denom)));
             }
         }
         Ok(())

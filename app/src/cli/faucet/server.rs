@@ -87,7 +87,7 @@ impl From<Refused> for Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
         let status = match failure.code.as_str() {
-            "client/faucet-empty" => StatusCode::SERVICE_UNAVAILABLE,
+            super::giver::EMPTY => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         };
         let hint = failure.hint.map(|hint| format!("; {hint}")).unwrap_or_default();

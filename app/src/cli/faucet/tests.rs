@@ -20,6 +20,7 @@ async fn faucet(node: &MockNode, give: &str, per_source: usize, behind_proxy: bo
     node.chain().fund(&key().address().to_bech32("bostrom"), 1_000);
     let setup = Setup {
         client: node.client(),
+        gas_price: None,
         home: None,
         prefix: "bostrom".to_owned(),
         key: key(),
