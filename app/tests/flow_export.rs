@@ -41,6 +41,31 @@ fn the_first_round_of_the_new_chain_equals_the_old_chains_next() {
 }
 
 #[test]
+fn a_state_exported_with_a_bulk_file_goes_on_as_one_without_does() {
+    let mut old = Chain::new();
+    story::tell(&mut old, 9, 33);
+    let snapshot = old.snapshot();
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("genesis.bin");
+    let beside = export::app_state_beside(&snapshot, &path, "genesis.bin").expect("written");
+    assert!(beside.graph.links.is_empty() && beside.auth.accounts.is_empty());
+    let states = [export::app_state(&snapshot), beside].map(|state| {
+        let json = serde_json::to_vec(&state).expect("JSON");
+        let options = ChainOptions {
+            initial_height: Height(34),
+            genesis_folder: Some(folder.path().to_owned()),
+            ..old.options.clone()
+        };
+        let mut new = Chain::from_genesis(genesis(&options, json.into()), options);
+        new.run_to(Height(45));
+        new.restart(None);
+        new.run_to(Height(50));
+        new.snapshot().roots()
+    });
+    assert_eq!(states[0], states[1]);
+}
+
+#[test]
 fn an_exported_state_exports_the_same_again() {
     let mut old = Chain::new();
     story::tell(&mut old, 8, 12);

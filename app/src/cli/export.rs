@@ -6,10 +6,13 @@ use super::output::{grouped, Answer};
 use crate::client::Failure;
 use crate::config::Config;
 use crate::engine::export;
+use crate::engine::genesis::bulk::FILE;
 use crate::modules::params;
 use crate::node;
+use crate::node::cometbft::genesis::file::GenesisFile;
+use crate::node::cometbft::genesis::lists;
 use crate::store::{Options, Snapshot, Store};
-use serde_json::json;
+use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 
 /// Write the state as a genesis file that a new chain goes on from
@@ -18,7 +21,8 @@ use std::path::{Path, PathBuf};
   cyberd export > genesis.json
   cyberd export --to genesis.json
   cyberd export --to genesis.json --chain-id next-1 --genesis-time 2027-01-01T00:00:00Z
-The node must be stopped. The file carries everything: accounts, balances, bandwidth, particles and
+The node must be stopped. Beyond 10,000 accounts or links, the long lists go into genesis.bin beside
+the file: the two belong together. It carries everything: accounts, balances, bandwidth, particles and
 links in order, ranks, the round that was running. A new chain from it begins one height later and
 publishes that round bit for bit as this one would.")]
 pub struct Export {
@@ -50,23 +54,43 @@ pub fn run(context: &Context, export: &Export) -> Result<Answer, Failure> {
         grouped(sizes.links.into())
     ));
     let failed = |error: serde_json::Error| Failure::local(format!("the genesis file: {error}"));
-    let file = export::genesis_file(&snapshot, id, &time).map_err(failed)?;
     let Some(to) = &export.to else {
+        if export::needs_bulk(&snapshot) {
+            let text = "accounts or links beyond 10,000 are written beside the genesis file";
+            return Err(Failure::usage(text).hint("cyberd export --to genesis.json"));
+        }
+        let file = export::genesis_file(&snapshot, id, &time).map_err(failed)?;
         return Ok(Answer::new(file.clone(), serde_json::to_string(&file).map_err(failed)?));
     };
-    let text = serde_json::to_string(&file).map_err(failed)?;
-    nodes::write_file(to, &text)?;
+    let mut file = GenesisFile::new(to, Value::Null);
+    let state = match export::needs_bulk(&snapshot) {
+        false => export::app_state(&snapshot),
+        true => {
+            let path = lists::pending(file.folder());
+            export::app_state_beside(&snapshot, &path, FILE).map_err(nodes::failure)?
+        }
+    };
+    file.document = export::genesis_of(&snapshot, &state, id, &time).map_err(failed)?;
+    let bulk = state.bulk.clone();
+    if let Some(bulk) = state.bulk {
+        file.set_bulk(bulk);
+    }
+    file.write().map_err(nodes::failure)?;
+    let first = file.document["initial_height"].clone();
+    let beside = bulk.as_ref().map_or(String::new(), |bulk| {
+        format!(", and {} beside it ({} bytes)", bulk.file, grouped(bulk.size))
+    });
     let said = format!(
-        "{} has the state of height {height}; the new chain {id} begins at {}",
+        "{}{beside} has the state of height {height}; the new chain {id} begins at {}",
         to.display(),
-        file["initial_height"].as_str().unwrap_or_default()
+        first.as_str().unwrap_or_default()
     );
     let json = json!({
         "file": to,
         "height": height.0,
         "chain_id": id,
-        "initial_height": file["initial_height"],
-        "bytes": text.len(),
+        "initial_height": first,
+        "bulk": bulk,
     });
     Ok(Answer::new(json, said))
 }

@@ -8,6 +8,7 @@ mod dev;
 mod doctor;
 mod export;
 mod faucet;
+mod genesis;
 mod import;
 mod init;
 mod keys;
@@ -77,6 +78,7 @@ enum Command {
     Roots(status::Roots),
     ChainInfo(chain_info::Ask),
     Export(export::Export),
+    Genesis(genesis::Genesis),
     /// Show the version of this program
     #[command(after_help = "Example:\n  cyberd version --output json")]
     Version,
@@ -130,6 +132,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Roots(roots) => status::roots(context, &roots),
         Command::ChainInfo(ask) => chain_info::run(context, &ask),
         Command::Export(export) => export::run(context, &export),
+        Command::Genesis(genesis) => genesis::run(context, &genesis),
         Command::Version => Ok(version::version()),
         Command::Completions(completions) => Ok(version::completions(&completions, Cli::command())),
     }

@@ -1,7 +1,7 @@
 //! A block: begin hooks, transactions, end hooks, in the order the protocol gives.
 
 use super::deliver::{deliver_tx, Delivered};
-use super::genesis::{self, AppState};
+use super::genesis;
 use super::signatures::SignatureMemory;
 use super::upgrade;
 use super::{Block, BlockOutcome, Genesis, GenesisOutcome};
@@ -17,6 +17,7 @@ use crate::tx::{self, Tx};
 use crate::types::Height;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The side of the engine that blocks change.
@@ -68,6 +69,7 @@ impl BlockSide {
     pub fn init_chain(
         &mut self,
         genesis: &Genesis,
+        folder: Option<&Path>,
     ) -> Result<(GenesisOutcome, Arc<Snapshot>), Fault> {
         if let Some(latest) = self.committed() {
             let height = latest.height();
@@ -76,12 +78,9 @@ impl BlockSide {
                  chain or was removed"
             )));
         }
-        let state = AppState::parse(&genesis.app_state)?;
-        let empty = self.store.latest();
-        let mut overlay = Overlay::new(empty.as_ref());
-        let ranks = genesis::init(&mut overlay, genesis, &state)?;
-        let changes = overlay.into_changes();
-        let staged = self.store.stage_genesis(genesis.initial_height, &changes, ranks.as_ref());
+        // It may be large: never two of them in memory.
+        self.genesis = None;
+        let staged = genesis::stage(&self.store, genesis, folder)?;
         let outcome = GenesisOutcome {
             app_hash: staged.app_hash(),
             validators: Vec::new(),

@@ -1,4 +1,10 @@
-//! The genesis file's `app_state`: read at InitChain, checked before, written by export.
+//! The genesis file's `app_state`: read at InitChain, checked before, written by export. What it
+//! has by the million stands in `genesis.bin` ([`bulk`]), which is read here too.
+
+pub mod bulk;
+mod load;
+
+pub use load::stage;
 
 use super::{Genesis, ValidatorUpdate};
 use crate::error::Fault;
@@ -28,12 +34,28 @@ pub struct AppState {
     pub graph: GraphGenesis,
     #[serde(default)]
     pub rank: RankGenesis,
+    /// What stands in a file beside the genesis file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<bulk::BulkReference>,
 }
 
 impl AppState {
-    /// Reads the JSON.
+    /// Reads the JSON; a failure names the place in it.
     pub fn parse(json: &[u8]) -> Result<AppState, Fault> {
-        serde_json::from_slice(json).map_err(|error| Fault::Genesis(format!("app_state: {error}")))
+        let mut input = serde_json::Deserializer::from_slice(json);
+        let state = serde_path_to_error::deserialize(&mut input).map_err(|error| {
+            let place = error.path().to_string();
+            let text = error.into_inner().to_string();
+            // The line and column are those of CometBFT's request, not of the file.
+            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+            Fault::Genesis(match place.as_str() {
+                "." => format!("app_state: {text}"),
+                place => format!("app_state.{place}: {text}"),
+            })
+        })?;
+        let end = input.end();
+        end.map_err(|error| Fault::Genesis(format!("app_state: {error}")))?;
+        Ok(state)
     }
 }
 
@@ -43,6 +65,17 @@ pub fn init(
     overlay: &mut Overlay<'_>,
     genesis: &Genesis,
     state: &AppState,
+) -> Result<Option<GenesisRanks>, Fault> {
+    init_with(overlay, genesis, state, None)
+}
+
+/// The same with the accounts, bandwidth records and ranks of a bulk file, over a base that has
+/// its graph.
+fn init_with(
+    overlay: &mut Overlay<'_>,
+    genesis: &Genesis,
+    state: &AppState,
+    bulk: Option<&bulk::Bulk>,
 ) -> Result<Option<GenesisRanks>, Fault> {
     let prefix = &state.chain.address_prefix;
     let denom = &state.chain.stake_denom;
@@ -57,26 +90,44 @@ pub fn init(
     check_validators(&genesis.validators)?;
     params::genesis::init(overlay, &state.chain, genesis)?;
     auth::genesis::init(overlay, &state.auth, prefix)?;
-    bank::genesis::init(overlay, &state.bank, prefix, denom)?;
+    let supply = load::accounts(overlay, bulk, prefix)?;
+    auth::genesis::make_module_accounts(overlay);
+    bank::genesis::init(overlay, &state.bank, prefix, denom, supply)?;
     create_holders(overlay);
     let before = first.previous().expect("checked above");
     bandwidth::genesis::init(overlay, &state.bandwidth, prefix, before)?;
+    load::bandwidth(overlay, bulk, &state.bandwidth)?;
     graph::genesis::init(overlay, &state.graph, prefix)?;
-    let ranks = rank::genesis::init(overlay, &state.rank, prefix, denom)?;
+    let more = load::ranks(bulk)?;
+    let ranks = rank::genesis::init(overlay, &state.rank, prefix, denom, more)?;
     check_heights(overlay, before)?;
     Ok(ranks)
 }
 
+/// CometBFT's limit of the sum of all voting powers: an eighth of the largest 64-bit integer.
+pub const VOTING_POWER_MAX: i64 = i64::MAX / 8;
+
 /// Validators come from the genesis file alone until staking exists.
 fn check_validators(validators: &[ValidatorUpdate]) -> Result<(), Fault> {
-    match validators.iter().find(|validator| validator.power <= 0) {
-        Some(bad) => Err(Fault::Genesis(format!(
-            "validator {} has power {}: a positive one is right",
-            hex::encode(bad.public_key),
-            bad.power
-        ))),
-        None => Ok(()),
+    let (mut total, mut seen) = (0i64, BTreeSet::new());
+    for (index, ValidatorUpdate { public_key, power }) in validators.iter().enumerate() {
+        let fault = |text: String| Fault::Genesis(format!("validators[{index}].{text}"));
+        if *power <= 0 {
+            return Err(fault(format!("power is {power}: a positive one is right")));
+        }
+        if !seen.insert(public_key) {
+            let key = hex::encode(public_key);
+            return Err(fault(format!("pub_key {key} stands twice: one validator has one key")));
+        }
+        let sum = total.checked_add(*power).filter(|sum| *sum <= VOTING_POWER_MAX);
+        total = sum.ok_or_else(|| {
+            fault(format!(
+                "power {power}: with those before it more than {VOTING_POWER_MAX}, the most that \
+                 CometBFT counts; divide all powers by the same number"
+            ))
+        })?;
     }
+    Ok(())
 }
 
 /// Holders of coins without an account get one, in the order of addresses.
@@ -103,12 +154,12 @@ fn check_heights(overlay: &Overlay<'_>, before: Height) -> Result<(), Fault> {
     };
     let records = bandwidth::state::records(overlay);
     if let Some((_, record)) = records.iter().find(|(_, record)| record.since > before) {
-        return Err(fault("bandwidth: a record", record.since));
+        return Err(fault("app_state.bandwidth.neurons: a record", record.since));
     }
     if let Some((height, _)) =
         bandwidth::state::ring(overlay).into_iter().find(|(height, _)| *height > before)
     {
-        return Err(fault("bandwidth: a ring entry", height));
+        return Err(fault("app_state.bandwidth.ring: an entry", height));
     }
     Ok(())
 }
@@ -154,5 +205,6 @@ pub fn development(
         bandwidth: BandwidthGenesis::default(),
         graph: GraphGenesis::default(),
         rank: RankGenesis::default(),
+        bulk: None,
     }
 }

@@ -34,6 +34,7 @@ use block::BlockSide;
 use check::CheckState;
 use prost::bytes::Bytes;
 use signatures::SignatureMemory;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The version of the state machine, of its rules and its state, that a new chain begins with. In
@@ -50,6 +51,8 @@ pub struct Options {
     pub before_round: Option<BeforeRound>,
     /// A GPU for the ranks; none: the CPU alone.
     pub rank_device: Option<Setup>,
+    /// Where the genesis file lies, and beside it the `genesis.bin` it may name.
+    pub genesis_folder: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -59,6 +62,7 @@ impl Default for Options {
             rank_threads: 2,
             before_round: None,
             rank_device: None,
+            genesis_folder: None,
         }
     }
 }
@@ -70,6 +74,7 @@ pub struct Engine {
     check: Mutex<CheckState>,
     signatures: SignatureMemory,
     reader: Reader,
+    genesis_folder: Option<PathBuf>,
 }
 
 impl Engine {
@@ -86,6 +91,7 @@ impl Engine {
             check: Mutex::new(CheckState::new(committed)),
             signatures: SignatureMemory::default(),
             reader,
+            genesis_folder: options.genesis_folder,
         }
     }
 
@@ -107,7 +113,8 @@ impl Engine {
 
     /// Builds the genesis state in memory.
     pub fn init_chain(&self, genesis: &Genesis) -> Result<GenesisOutcome, Fault> {
-        let (outcome, snapshot) = self.block_side().init_chain(genesis)?;
+        let (outcome, snapshot) =
+            self.block_side().init_chain(genesis, self.genesis_folder.as_deref())?;
         *self.check_state() = CheckState::new(Some(snapshot));
         Ok(outcome)
     }

@@ -230,6 +230,7 @@ fn open(config: &Config, rank_device: Option<Setup>) -> Result<Engine, Fault> {
         minimum_gas_prices: prices.collect(),
         rank_threads: config.threads,
         rank_device,
+        genesis_folder: Some(config.home.join("config")),
         ..engine::Options::default()
     };
     Ok(Engine::new(store, options))

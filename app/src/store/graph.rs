@@ -9,6 +9,7 @@ use super::columns::{Columns, LinkRow, Sizes};
 use super::index::Index;
 use crate::state::Link;
 use crate::types::{Address, LinkNumber, NeuronNumber, Particle, ParticleNumber};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use std::sync::{Arc, OnceLock};
@@ -77,6 +78,35 @@ impl Indexed {
         for (index, record) in (before.rounds..).zip(&additions.rounds) {
             self.columns.set_round(index, record);
         }
+    }
+
+    /// What stands twice, in words, if anything does; looked for on all cores.
+    pub(super) fn first_duplicate(&self, sizes: Sizes) -> Option<String> {
+        let Sizes { particles, links, neurons, .. } = sizes;
+        let particle = |number: &u32| {
+            let particle = self.columns.particle(ParticleNumber(*number));
+            self.particle_number(&particle, particles) != Some(ParticleNumber(*number))
+        };
+        if let Some(number) = (0..particles).into_par_iter().find_first(particle) {
+            let particle = self.columns.particle(ParticleNumber(number));
+            return Some(format!("particle {number} ({particle}) stands twice"));
+        }
+        let neuron = |number: &u32| {
+            let address = self.columns.neuron(NeuronNumber(*number));
+            self.neuron_number(&address, neurons) != Some(NeuronNumber(*number))
+        };
+        if let Some(number) = (0..neurons).into_par_iter().find_first(neuron) {
+            return Some(format!("neuron {number} stands twice"));
+        }
+        let link = |number: &u32| {
+            let ends = self.columns.link(LinkNumber(*number)).ends();
+            let hash = self.links.hash(|hasher| feed_link(ends, hasher));
+            let same = |other| self.columns.link(LinkNumber(other)).ends() == ends;
+            self.links.find(hash, links, same) != Some(*number)
+        };
+        let number = (0..links).into_par_iter().find_first(link)?;
+        let (neuron, from, to) = self.columns.link(LinkNumber(number)).ends();
+        Some(format!("link {number} ({neuron}, {from}, {to}) stands twice"))
     }
 
     fn particle_number(&self, particle: &Particle, length: u32) -> Option<ParticleNumber> {

@@ -27,6 +27,7 @@
 //! async, type parameters, any knowledge of what keys and values mean.
 
 pub mod backend;
+pub mod bulk;
 pub mod checkpoint;
 pub mod checkpointer;
 pub mod codec;
@@ -57,13 +58,18 @@ use crate::types::{Hash, Height};
 use arc_swap::ArcSwap;
 use backend::{Disk, SledDisk};
 use checkpointer::Checkpointer;
-use commitment::NewCodes;
+use commitment::{Commitment, NewCodes};
+use graph::Graph;
 use history::History;
 use journal::Journal;
 use recover::Recovered;
 use staged::Content;
 use std::path::Path;
 use std::sync::Arc;
+
+/// A genesis with more keys goes into a checkpoint at once: a record of the journal is held in
+/// memory several times.
+const JOURNALED_KEYS_MAX: usize = 200_000;
 
 /// Settings of the store.
 #[derive(Clone, Debug)]
@@ -178,6 +184,25 @@ impl Store {
         changes: &Changes,
         ranks: Option<&GenesisRanks>,
     ) -> Staged {
+        self.stage_genesis_on(&self.latest(), initial_height, changes, ranks)
+    }
+
+    /// The empty state over a graph that a genesis brings along as a whole.
+    pub fn genesis_base(&self, graph: Graph) -> Arc<Snapshot> {
+        assert!(self.is_empty, "a genesis is staged on an empty store");
+        Arc::new(Snapshot::new(Height(0), Commitment::new(), graph))
+    }
+
+    /// Like [`Store::stage_genesis`], on top of such a base or of the empty state. A genesis with
+    /// a graph of its own, or with very many keys, goes into a checkpoint at the first commit, not
+    /// through the journal.
+    pub fn stage_genesis_on(
+        &self,
+        base: &Arc<Snapshot>,
+        initial_height: Height,
+        changes: &Changes,
+        ranks: Option<&GenesisRanks>,
+    ) -> Staged {
         assert!(self.is_empty, "a genesis is staged on an empty store");
         assert!(u32::try_from(initial_height.0).is_ok(), "heights are below 2^32");
         let height = initial_height.previous().expect("the initial height is above 0");
@@ -186,7 +211,11 @@ impl Store {
         let rounds = ranks.map_or(Vec::new(), |ranks| ranks.rounds.clone());
         assert_round_sizes(&rounds);
         let content = Content { height, version: initial_height.0, changes, codes, rounds };
-        staged::stage(&self.latest(), content)
+        let keys: usize = changes.keys.iter().map(|keys| keys.len()).sum();
+        match base.sizes().links > 0 || keys > JOURNALED_KEYS_MAX {
+            true => staged::stage_whole(base, content),
+            false => staged::stage(base, content),
+        }
     }
 
     /// The state after a block on top of a committed snapshot, without committing it. Pure: may be
@@ -227,9 +256,12 @@ impl Store {
         let latest = self.latest();
         let base = (latest.height(), latest.app_hash());
         assert_eq!(staged.base(), base, "a commit stands on the latest height");
-        let is_genesis = self.is_empty && staged.passes() < 2;
+        let is_genesis = self.is_empty && !staged.is_whole() && staged.passes() < 2;
         assert!(!is_genesis, "the first commit is the genesis and the first block on top of it");
         self.check_free_space()?;
+        if staged.is_whole() {
+            return self.commit_whole(&staged);
+        }
         let record = staged.take_record(self.is_empty);
         let keep = self.options.delta_rounds;
         let deltas = match self.is_empty {
@@ -249,6 +281,24 @@ impl Store {
         self.is_empty = false;
         self.shared.history.store(Arc::new(history));
         self.checkpointer.committed(&snapshot, record.bytes(), &self.options)?;
+        Ok(snapshot)
+    }
+
+    /// The first commit of a genesis that is too large for the journal: a checkpoint, which the
+    /// journal then goes on from. Ended in between, the store is empty or at this height.
+    fn commit_whole(&mut self, staged: &Staged) -> Result<Arc<Snapshot>, Fault> {
+        let snapshot = staged::settled(staged);
+        self.checkpointer.write_now(snapshot.clone(), &self.options)?;
+        if !self.checkpointer.heights().contains(&snapshot.height()) {
+            return Err(Fault::Storage(format!(
+                "the genesis could not be written to {}: the line of the log before this one has \
+                 the reason; nothing was kept, cure it and start again",
+                self.disk.describe()
+            )));
+        }
+        self.shared.journal.cut(snapshot.height(), snapshot.app_hash())?;
+        self.is_empty = false;
+        self.shared.history.store(Arc::new(History::new(snapshot.clone())));
         Ok(snapshot)
     }
 

@@ -49,6 +49,8 @@ pub struct Staged {
     base: (Height, Hash),
     passes: Vec<Vec<u8>>,
     retained: u64,
+    /// No record tells of it: a checkpoint of the whole will.
+    whole: bool,
 }
 
 impl Staged {
@@ -75,6 +77,11 @@ impl Staged {
     /// About how much memory the snapshots before it keep alive that this one does not share.
     pub(super) fn retained(&self) -> u64 {
         self.retained
+    }
+
+    /// Whether it is, or stands on, a genesis that no record tells of.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// How many passes one commit will make durable.
@@ -107,19 +114,25 @@ pub(super) struct Content<'a> {
 /// Stages on a committed snapshot.
 pub(super) fn stage(base: &Arc<Snapshot>, content: Content<'_>) -> Staged {
     let own = (base.height(), base.app_hash());
-    on_top(base, own, Vec::new(), content)
+    on_top(base, own, Some(Vec::new()), content)
+}
+
+/// Stages a genesis that no record tells of.
+pub(super) fn stage_whole(base: &Arc<Snapshot>, content: Content<'_>) -> Staged {
+    on_top(base, (base.height(), base.app_hash()), None, content)
 }
 
 /// Stages on what is staged: one commit will make both durable.
 pub(super) fn stage_on(base: &Staged, content: Content<'_>) -> Staged {
-    let staged = on_top(&base.snapshot, base.base, base.passes.clone(), content);
+    let passes = (!base.whole).then(|| base.passes.clone());
+    let staged = on_top(&base.snapshot, base.base, passes, content);
     Staged { retained: staged.retained + base.retained, ..staged }
 }
 
 fn on_top(
     below: &Arc<Snapshot>,
     base: (Height, Hash),
-    mut passes: Vec<Vec<u8>>,
+    passes: Option<Vec<Vec<u8>>>,
     content: Content<'_>,
 ) -> Staged {
     let Content { height, version, changes, codes, rounds } = content;
@@ -127,11 +140,16 @@ fn on_top(
     let additions = Arc::new(additions);
     let (snapshot, pass) = rayon::join(
         || apply(below, height, version, &changes.keys, &additions, codes),
-        || journal::encode_pass(version, &changes.keys, &additions, codes),
+        || {
+            passes
+                .is_some()
+                .then(|| journal::encode_pass(version, &changes.keys, &additions, codes))
+        },
     );
-    passes.push(pass);
     let retained = retained_bytes(below.commitment(), &changes.keys, codes);
-    Staged { snapshot: Arc::new(snapshot), base, passes, retained }
+    let whole = passes.is_none();
+    let passes = passes.into_iter().flatten().chain(pass).collect();
+    Staged { snapshot: Arc::new(snapshot), base, passes, retained, whole }
 }
 
 fn apply(
@@ -172,7 +190,8 @@ pub(super) fn replay(base: &Arc<Snapshot>, record: &Record) -> Result<Staged, Fa
     if !wrong.is_empty() || snapshot.app_hash() != record.app_hash {
         return Err(Fault::Damage(format!("{what}: the roots of {wrong:?} do not come out")));
     }
-    Ok(Staged { snapshot, base: (base.height(), base.app_hash()), passes: Vec::new(), retained })
+    let (base, passes) = ((base.height(), base.app_hash()), Vec::new());
+    Ok(Staged { snapshot, base, passes, retained, whole: false })
 }
 
 /// About how many bytes of the state before a pass live on only because somebody keeps that

@@ -26,6 +26,8 @@ pub struct ChainOptions {
     pub accounts: Vec<(String, u128)>,
     pub rank_threads: usize,
     pub checkpoint_heights: u64,
+    /// Where a `genesis.bin` lies that the genesis names.
+    pub genesis_folder: Option<std::path::PathBuf>,
 }
 
 impl Default for ChainOptions {
@@ -39,6 +41,7 @@ impl Default for ChainOptions {
             accounts: accounts.map(|(name, amount)| (name.into(), amount)).to_vec(),
             rank_threads: 2,
             checkpoint_heights: 7,
+            genesis_folder: None,
         }
     }
 }
@@ -92,7 +95,12 @@ impl Chain {
         let is_new = store.is_empty();
         let engine = Engine::new(
             store,
-            Options { rank_threads: self.options.rank_threads, before_round, ..Options::default() },
+            Options {
+                rank_threads: self.options.rank_threads,
+                before_round,
+                genesis_folder: self.options.genesis_folder.clone(),
+                ..Options::default()
+            },
         );
         if is_new {
             engine.init_chain(&self.genesis).expect("the genesis is good");

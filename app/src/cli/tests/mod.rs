@@ -1,5 +1,6 @@
 //! The command line as a whole: parsing, help, suggestions, keys from making to deleting.
 
+mod genesis;
 mod node;
 
 use super::*;

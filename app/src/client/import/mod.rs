@@ -22,5 +22,5 @@ mod run;
 pub use estimate::{Estimate, LaneEstimate};
 pub use plan::{LanePlan, Plan, PlanLink, WrongLine};
 pub use progress::{Bar, Lines, Progress, Report, Silent, State, StoppedLane};
-pub use read::{read_file, read_lines, Columns, Neurons};
+pub use read::{read_file, read_lines, read_rows, Columns, Neurons};
 pub use run::Importer;

@@ -33,6 +33,42 @@ pub struct Neurons<'a> {
 
 /// Reads a file into a plan; `-` is standard input.
 pub fn read_file(path: &Path, neurons: &Neurons) -> Result<Plan, Failure> {
+    let (bytes, columns, source) = read_bytes(path)?;
+    read_lines(&bytes, columns, neurons, source)
+}
+
+/// The cells of every line of a file that is not empty, with the number of the line; `-` is
+/// standard input.
+///
+/// # Errors
+/// The first line that has another number of columns, or cannot be read.
+pub fn read_rows(
+    path: &Path,
+    wanted: std::ops::RangeInclusive<usize>,
+) -> Result<Vec<(u64, Vec<String>)>, Failure> {
+    let (bytes, columns, _) = read_bytes(path)?;
+    let mut rows = Vec::new();
+    for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let wrong =
+            |reason: String| Failure::local(format!("{} line {number}: {reason}", path.display()));
+        let cells = cells(line, columns).map_err(wrong)?;
+        if !wanted.contains(&cells.len()) {
+            let (count, least, most) = (cells.len(), wanted.start(), wanted.end());
+            let right =
+                if least == most { format!("{most}") } else { format!("{least} or {most}") };
+            return Err(wrong(format!("{count} column(s), {right} are right")));
+        }
+        rows.push((number, cells.into_iter().map(Cow::into_owned).collect()));
+    }
+    Ok(rows)
+}
+
+/// A file unpacked, how its columns are told apart, and the hash of it as it is.
+fn read_bytes(path: &Path) -> Result<(Vec<u8>, Columns, [u8; 32]), Failure> {
     let failure = |error: std::io::Error| Failure::local(format!("{}: {error}", path.display()));
     let mut packed = Vec::new();
     match path.as_os_str() == "-" {
@@ -48,7 +84,7 @@ pub fn read_file(path: &Path, neurons: &Neurons) -> Result<Plan, Failure> {
         true => Columns::Commas,
         false => Columns::Tabs,
     };
-    read_lines(&bytes, columns, neurons, source)
+    Ok((bytes, columns, source))
 }
 
 /// Reads lines into a plan. `source` names the file's content, for the journal.
@@ -84,14 +120,18 @@ struct Row<'a> {
     to: Cow<'a, str>,
 }
 
-fn read_line(line: &[u8], columns: Columns) -> Result<Row<'_>, String> {
+fn cells(line: &[u8], columns: Columns) -> Result<Vec<Cow<'_, str>>, String> {
     let text = std::str::from_utf8(line)
         .map_err(|error| format!("not UTF-8 from byte {} on", error.valid_up_to() + 1))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut cells = match columns {
-        Columns::Tabs => text.split('\t').map(Cow::Borrowed).collect(),
-        Columns::Commas => split_commas(text)?,
-    };
+    match columns {
+        Columns::Tabs => Ok(text.split('\t').map(Cow::Borrowed).collect()),
+        Columns::Commas => split_commas(text),
+    }
+}
+
+fn read_line(line: &[u8], columns: Columns) -> Result<Row<'_>, String> {
+    let mut cells = cells(line, columns)?;
     match cells.len() {
         2 | 3 => {
             let to = cells.pop().expect("two or three cells");

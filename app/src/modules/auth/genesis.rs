@@ -81,15 +81,17 @@ pub enum GenesisKey {
     Multisig { threshold: u32, public_keys: Vec<GenesisKey> },
 }
 
-/// Reads the section into the state. Numbers may be dense from 0 or absent (all `"0"`, as
+/// Reads the section into the state; the module accounts that every chain has are made after it
+/// ([`make_module_accounts`]). Numbers may be dense from 0 or absent (all `"0"`, as
 /// hand-written files have them); the latter are numbered in order.
 pub fn init(state: &mut dyn Write, section: &AuthGenesis, prefix: &str) -> Result<(), Fault> {
-    let fault = |text: String| Fault::Genesis(format!("auth: {text}"));
+    let fault = |text: String| Fault::Genesis(format!("app_state.auth.{text}"));
     let params = section.params.to_proto().map_err(fault)?;
     state::set_params(state, &params);
     let mut accounts = Vec::with_capacity(section.accounts.len());
-    for account in &section.accounts {
-        accounts.push(account.to_account(prefix).map_err(fault)?);
+    for (index, account) in section.accounts.iter().enumerate() {
+        let at = |text| fault(format!("accounts[{index}]: {text}"));
+        accounts.push(account.to_account(prefix).map_err(at)?);
     }
     let numbered = accounts.iter().any(|account| account.base().account_number != 0);
     if !numbered {
@@ -99,20 +101,59 @@ pub fn init(state: &mut dyn Write, section: &AuthGenesis, prefix: &str) -> Resul
     }
     let mut seen = BTreeSet::new();
     let mut next = 0;
-    for account in &accounts {
+    for (index, account) in accounts.iter().enumerate() {
         let base = account.base();
+        let at = |text: String| fault(format!("accounts[{index}]: {text}"));
         let address = Address::parse(&base.address, prefix)
-            .map_err(|error| fault(format!("account '{}': {error}", base.address)))?;
-        if !seen.insert(base.account_number) || state::account(state, &address).is_some() {
+            .map_err(|error| at(format!("address '{}': {error}", base.address)))?;
+        if state::account(state, &address).is_some() {
+            let text = &base.address;
+            return Err(at(format!("account {text} stands twice: one entry for it is right")));
+        }
+        if !seen.insert(base.account_number) {
             let (text, number) = (&base.address, base.account_number);
-            return Err(fault(format!("account {text} or its number {number} stands twice")));
+            return Err(at(format!(
+                "account_number {number} of {text} stands twice: every account has its own, or \
+                 all have \"0\" and are numbered in order"
+            )));
         }
         next = next.max(base.account_number.saturating_add(1));
         state::set_account(state, account);
         state::set_number(state, base.account_number, &address);
     }
     state::set_next_number(state, next);
+    Ok(())
+}
+
+/// Makes the accounts that modules of this chain need and the genesis does not have.
+pub fn make_module_accounts(state: &mut dyn Write) {
     state::module_account(state, FEE_COLLECTOR);
+}
+
+/// Adds an account that stands outside the section. `account` names an address of the prefix.
+///
+/// # Errors
+/// A text: the address or the number stands twice.
+pub fn add(state: &mut dyn Write, address: &Address, account: &Account) -> Result<(), String> {
+    let base = account.base();
+    if state::account(state, address).is_some() {
+        return Err(format!("account {} stands twice: one entry is right", base.address));
+    }
+    let number = base.account_number;
+    if state::address_by_number(state, number).is_some() {
+        return Err(format!("account number {number} of {} stands twice", base.address));
+    }
+    if let Some(key) = &base.pub_key {
+        let key = PublicKey::from_any(key).map_err(|refusal| format!("its key: {refusal}"))?;
+        if key.address() != *address {
+            return Err(format!("the key of {} has another address", base.address));
+        }
+    }
+    state::set_account(state, account);
+    state::set_number(state, number, address);
+    let next = number.checked_add(1).ok_or("numbers are below 2^64 - 1")?;
+    let next = next.max(state::next_number(state));
+    state::set_next_number(state, next);
     Ok(())
 }
 
@@ -124,10 +165,14 @@ pub fn export(state: &dyn Read) -> AuthGenesis {
         true
     });
     accounts.sort_by_key(|account| account.base().account_number);
-    AuthGenesis {
-        params: AuthParams::from_proto(&state::params(state)),
-        accounts: accounts.iter().map(GenesisAccount::from_account).collect(),
-    }
+    let accounts = accounts.iter().map(GenesisAccount::from_account).collect();
+    AuthGenesis { accounts, ..export_params(state) }
+}
+
+/// The section without accounts.
+pub fn export_params(state: &dyn Read) -> AuthGenesis {
+    let params = AuthParams::from_proto(&state::params(state));
+    AuthGenesis { params, accounts: Vec::new() }
 }
 
 impl AuthParams {
@@ -162,6 +207,36 @@ impl AuthParams {
 }
 
 impl GenesisAccount {
+    /// An account of a key that signed nothing yet.
+    pub fn new(address: String, number: u64) -> GenesisAccount {
+        let (account_number, sequence) = (number.to_string(), "0".to_owned());
+        GenesisAccount::Base { address, pub_key: None, account_number, sequence }
+    }
+
+    /// Its address as the file writes it.
+    pub fn address(&self) -> &str {
+        match self {
+            GenesisAccount::Base { address, .. } => address,
+            GenesisAccount::Module { base_account, .. } => &base_account.address,
+        }
+    }
+
+    /// Its number as the file writes it.
+    pub fn number(&self) -> &str {
+        match self {
+            GenesisAccount::Base { account_number, .. } => account_number,
+            GenesisAccount::Module { base_account, .. } => &base_account.account_number,
+        }
+    }
+
+    /// Gives it another number.
+    pub fn set_number(&mut self, number: String) {
+        match self {
+            GenesisAccount::Base { account_number, .. } => *account_number = number,
+            GenesisAccount::Module { base_account, .. } => base_account.account_number = number,
+        }
+    }
+
     fn to_account(&self, prefix: &str) -> Result<Account, String> {
         match self {
             GenesisAccount::Base { address, pub_key, account_number, sequence } => Ok(
@@ -215,17 +290,19 @@ fn base(
     prefix: &str,
 ) -> Result<proto::BaseAccount, String> {
     let parsed =
-        Address::parse(address, prefix).map_err(|error| format!("account '{address}': {error}"))?;
+        Address::parse(address, prefix).map_err(|error| format!("address '{address}': {error}"))?;
     let read = |name: &str, text: &str| {
         text.parse::<u64>()
-            .map_err(|_| format!("account {address}: {name} '{text}' is no whole number"))
+            .map_err(|_| format!("{name} '{text}' of {address}: a whole number in quotes is right"))
     };
     let pub_key = match key {
         None => None,
         Some(key) => {
-            let key = key.to_key().map_err(|text| format!("account {address}: {text}"))?;
+            let key = key.to_key().map_err(|text| format!("pub_key of {address}: {text}"))?;
             if key.address() != parsed {
-                return Err(format!("account {address}: its public key has another address"));
+                return Err(format!(
+                    "pub_key of {address} has another address: the account's own key is right"
+                ));
             }
             Some(key.to_any())
         }

@@ -50,7 +50,7 @@ pub fn init(
     prefix: &str,
     genesis_height: Height,
 ) -> Result<(), Fault> {
-    let fault = |text: String| Fault::Genesis(format!("bandwidth: {text}"));
+    let fault = |text: String| Fault::Genesis(format!("app_state.bandwidth.{text}"));
     section.params.check().map_err(|text| fault(format!("params.{text}")))?;
     state::set_params(state, &section.params);
     state::set_price(state, section.price.unwrap_or(section.params.base_price));
@@ -58,26 +58,43 @@ pub fn init(
     for entry in &section.ring {
         state::set_ring(state, Height(entry.height), entry.units);
         let sum = total.checked_add(entry.units);
-        total = sum.ok_or_else(|| fault("the ring's units exceed 2^64".into()))?;
+        total = sum.ok_or_else(|| fault("ring: the units exceed 2^64".into()))?;
     }
     state::set_ring_total(state, total);
     match &section.neurons {
         None => fill(state, &section.params, genesis_height),
         Some(neurons) => {
-            for entry in neurons {
+            for (index, entry) in neurons.iter().enumerate() {
+                let at = |text: String| fault(format!("neurons[{index}]{text}"));
                 let address = Address::parse(&entry.neuron, prefix)
-                    .map_err(|error| fault(format!("neuron '{}': {error}", entry.neuron)))?;
+                    .map_err(|error| at(format!(".neuron '{}': {error}", entry.neuron)))?;
                 let remained = entry.remained.parse().map_err(|_| {
-                    fault(format!("remained of {} is no whole number", entry.neuron))
+                    at(format!(".remained '{}': a whole number in quotes", entry.remained))
                 })?;
-                if remained > neuron_maximum(state, &section.params, &address) {
-                    return Err(fault(format!("{} has more than its maximum", entry.neuron)));
-                }
-                let since = Height(entry.since);
-                state::set_record(state, &address, Record { remained, since });
+                let record = Record { remained, since: Height(entry.since) };
+                add(state, &section.params, &address, record)
+                    .map_err(|text| at(format!(".remained of {}: {text}", entry.neuron)))?;
             }
         }
     }
+    Ok(())
+}
+
+/// Writes what remained to a neuron, at most its maximum.
+///
+/// # Errors
+/// A text: it is more.
+pub fn add(
+    state: &mut dyn Write,
+    params: &Params,
+    neuron: &Address,
+    record: Record,
+) -> Result<(), String> {
+    let most = neuron_maximum(state, params, neuron);
+    if record.remained > most {
+        return Err(format!("{}, at most {most} is right", record.remained));
+    }
+    state::set_record(state, neuron, record);
     Ok(())
 }
 
@@ -105,10 +122,15 @@ pub fn export(state: &dyn Read, prefix: &str) -> BandwidthGenesis {
         remained: record.remained.to_string(),
         since: record.since.0,
     });
+    BandwidthGenesis { neurons: Some(neurons.collect()), ..export_but_neurons(state) }
+}
+
+/// The section with an empty list of neurons.
+pub fn export_but_neurons(state: &dyn Read) -> BandwidthGenesis {
     let ring = state::ring(state).into_iter();
     BandwidthGenesis {
         params: state::params(state),
-        neurons: Some(neurons.collect()),
+        neurons: Some(Vec::new()),
         ring: ring.map(|(height, units)| RingEntry { height: height.0, units }).collect(),
         price: Some(state::price(state)),
     }

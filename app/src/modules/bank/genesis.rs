@@ -80,14 +80,44 @@ pub struct DenomUnit {
     pub aliases: Vec<String>,
 }
 
-/// Reads the section into the state.
+/// Sums of balances by denomination.
+pub type Sums = BTreeMap<String, u128>;
+
+/// Writes the balance of an address that has none yet, and adds it to the sums.
+///
+/// # Errors
+/// A text: what is wrong with it.
+pub fn add_balance(
+    state: &mut dyn Write,
+    address: &Address,
+    coins: &[Coin],
+    sums: &mut Sums,
+) -> Result<(), String> {
+    Coins::new(coins.to_vec()).map_err(|error| format!("coins: {error}"))?;
+    if !state::balances(state, address).is_empty() {
+        return Err("two balances of one address: one entry is right".to_owned());
+    }
+    for Coin { denom, amount } in coins {
+        state::set_balance(state, address, denom, *amount);
+        let sum = match sums.get_mut(denom) {
+            Some(sum) => sum,
+            None => sums.entry(denom.clone()).or_default(),
+        };
+        let total = sum.checked_add(amount.0);
+        *sum = total.ok_or_else(|| format!("with it the supply of {denom} is over 2^128 - 1"))?;
+    }
+    Ok(())
+}
+
+/// Reads the section into the state. `supply`: sums of balances that stand outside of it.
 pub fn init(
     state: &mut dyn Write,
     section: &BankGenesis,
     prefix: &str,
     stake_denom: &str,
+    mut supply: Sums,
 ) -> Result<(), Fault> {
-    let fault = |text: String| Fault::Genesis(format!("bank: {text}"));
+    let fault = |text: String| Fault::Genesis(format!("app_state.bank.{text}"));
     state::set_params(
         state,
         &proto::Params {
@@ -96,35 +126,26 @@ pub fn init(
         },
     );
     for entry in section.params.send_enabled.iter().chain(&section.send_enabled) {
-        check_denom(&entry.denom).map_err(|error| fault(error.to_string()))?;
+        check_denom(&entry.denom).map_err(|error| fault(format!("send_enabled: {error}")))?;
         state::set_send_enabled(state, &entry.denom, entry.enabled);
     }
-    let mut supply: BTreeMap<&str, u128> = BTreeMap::new();
-    for balance in &section.balances {
+    for (index, balance) in section.balances.iter().enumerate() {
+        let at = |text: String| fault(format!("balances[{index}]{text}"));
         let address = Address::parse(&balance.address, prefix)
-            .map_err(|error| fault(format!("balance of '{}': {error}", balance.address)))?;
-        Coins::new(balance.coins.as_slice().to_vec())
-            .map_err(|error| fault(format!("balance of {}: {error}", balance.address)))?;
-        if !state::balances(state, &address).is_empty() {
-            return Err(fault(format!("{} has two balances", balance.address)));
-        }
-        for coin in balance.coins.as_slice() {
-            state::set_balance(state, &address, &coin.denom, coin.amount);
-            let sum = supply.entry(&coin.denom).or_default();
-            let total = sum.checked_add(coin.amount.0);
-            *sum = total.ok_or_else(|| fault(format!("supply of {} over 2^128", coin.denom)))?;
-        }
+            .map_err(|error| at(format!(".address '{}': {error}", balance.address)))?;
+        add_balance(state, &address, balance.coins.as_slice(), &mut supply)
+            .map_err(|text| at(format!(" of {}: {text}", balance.address)))?;
     }
     check_supply(section, &supply).map_err(fault)?;
     let stake = supply.get(stake_denom).copied().unwrap_or(0);
     if stake == 0 || stake > STAKE_SUPPLY_MAX.0 {
         return Err(fault(format!(
-            "the supply of the stake denomination {stake_denom} is {stake}: 1 to {} is right",
+            "supply: that of the stake denomination {stake_denom} is {stake}: 1 to {} is right",
             STAKE_SUPPLY_MAX
         )));
     }
     for (denom, total) in supply {
-        state::set_supply(state, denom, Amount(total));
+        state::set_supply(state, &denom, Amount(total));
     }
     for metadata in &section.denom_metadata {
         state::set_metadata(state, &metadata.to_proto());
@@ -133,18 +154,19 @@ pub fn init(
 }
 
 /// A stated supply must be the sum of the balances.
-fn check_supply(section: &BankGenesis, sums: &BTreeMap<&str, u128>) -> Result<(), String> {
+fn check_supply(section: &BankGenesis, sums: &Sums) -> Result<(), String> {
     if section.supply.is_empty() {
         return Ok(());
     }
-    let stated: BTreeMap<&str, u128> =
-        section.supply.iter().map(|coin| (coin.denom.as_str(), coin.amount.0)).collect();
+    let stated: Sums =
+        section.supply.iter().map(|coin| (coin.denom.clone(), coin.amount.0)).collect();
     for denom in stated.keys().chain(sums.keys()) {
         let (said, sum) = (stated.get(denom), sums.get(denom));
         if said != sum {
             let show = |amount: Option<&u128>| amount.copied().unwrap_or(0);
             return Err(format!(
-                "genesis supply of {denom} is {}, the balances sum to {}",
+                "supply: that of {denom} is {}, the balances sum to {}: their sum is right, or no \
+                 supply at all",
                 show(said),
                 show(sum)
             ));
@@ -155,13 +177,6 @@ fn check_supply(section: &BankGenesis, sums: &BTreeMap<&str, u128>) -> Result<()
 
 /// The section as the state has it.
 pub fn export(state: &dyn Read, prefix: &str) -> BankGenesis {
-    let mut section = BankGenesis {
-        params: BankParams {
-            send_enabled: Vec::new(),
-            default_send_enabled: state::params(state).default_send_enabled,
-        },
-        ..BankGenesis::default()
-    };
     let mut balances: BTreeMap<Address, Vec<Coin>> = BTreeMap::new();
     scan(state, keys::BALANCES, &mut |key, value| {
         let (address, denom) = keys::parse_balance(key).expect("a balance's key");
@@ -169,13 +184,22 @@ pub fn export(state: &dyn Read, prefix: &str) -> BankGenesis {
         let amount = crate::types::coin::parse_amount(&amount).expect("stored amounts are text");
         balances.entry(address).or_default().push(Coin::new(denom, amount));
     });
-    section.balances = balances
-        .into_iter()
-        .map(|(address, coins)| Balance {
-            address: address.to_bech32(prefix),
-            coins: Coins::new(coins).expect("the store's order is by denomination"),
-        })
-        .collect();
+    let balances = balances.into_iter().map(|(address, coins)| Balance {
+        address: address.to_bech32(prefix),
+        coins: Coins::new(coins).expect("the store's order is by denomination"),
+    });
+    BankGenesis { balances: balances.collect(), ..export_but_balances(state) }
+}
+
+/// The section without balances.
+pub fn export_but_balances(state: &dyn Read) -> BankGenesis {
+    let mut section = BankGenesis {
+        params: BankParams {
+            send_enabled: Vec::new(),
+            default_send_enabled: state::params(state).default_send_enabled,
+        },
+        ..BankGenesis::default()
+    };
     scan(state, keys::SUPPLY, &mut |key, value| {
         let denom = String::from_utf8_lossy(&key[1..]);
         let amount = String::from_utf8_lossy(value);

@@ -44,6 +44,18 @@ pub fn supply(state: &dyn Read, denom: &str) -> Amount {
     amount(state.get(BANK, &keys::supply(denom)))
 }
 
+/// The supply of every denomination.
+pub fn supplies(state: &dyn Read) -> Vec<(String, u128)> {
+    let mut all = Vec::new();
+    let (from, to) = ([keys::SUPPLY], prefix_end(&[keys::SUPPLY]));
+    state.scan(BANK, &from, to.as_deref(), &mut |key, value| {
+        let denom = String::from_utf8_lossy(&key[1..]).into_owned();
+        all.push((denom, amount(Some(value)).0));
+        true
+    });
+    all
+}
+
 pub fn set_supply(state: &mut dyn Write, denom: &str, supply: Amount) {
     write_amount(state, keys::supply(denom), supply);
 }

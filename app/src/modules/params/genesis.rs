@@ -25,12 +25,12 @@ pub fn init(
     genesis: &Genesis,
 ) -> Result<(), Fault> {
     check_denom(&section.stake_denom)
-        .map_err(|error| Fault::Genesis(format!("chain.stake_denom: {error}")))?;
+        .map_err(|error| Fault::Genesis(format!("app_state.chain.stake_denom: {error}")))?;
     let prefix = &section.address_prefix;
     let plain = prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if prefix.is_empty() || prefix.len() > 20 || !plain {
         return Err(Fault::Genesis(format!(
-            "chain.address_prefix '{prefix}': 1 to 20 lower-case letters or digits are right"
+            "app_state.chain.address_prefix '{prefix}': 1 to 20 lower-case letters or digits are right"
         )));
     }
     let consensus = &genesis.consensus_params;

@@ -37,15 +37,25 @@ pub struct RankState {
     pub rounds: Vec<String>,
 }
 
+/// What of [`RankState`] stands outside the section.
+#[derive(Debug, Default)]
+pub struct MoreRanks {
+    pub codes: Vec<u32>,
+    pub stakes: Vec<(Address, u64)>,
+    pub rounds: Vec<Vec<u8>>,
+}
+
 /// Reads the section into the state, after the graph's and the bank's. What is no key comes back:
-/// the store takes the codes and the round records.
+/// the store takes the codes and the round records. `more`: lists that stand elsewhere; those of
+/// the section come first.
 pub fn init(
     state: &mut dyn Write,
     section: &RankGenesis,
     prefix: &str,
     stake_denom: &str,
+    more: MoreRanks,
 ) -> Result<Option<GenesisRanks>, Fault> {
-    let fault = |text: String| Fault::Genesis(format!("rank: {text}"));
+    let fault = |text: String| Fault::Genesis(format!("app_state.rank.{text}"));
     let mut params = section.params.clone();
     params.check().map_err(|text| fault(format!("params.{text}")))?;
     let millionth = bank::state::supply(state, stake_denom).0 / 1_000_000;
@@ -57,9 +67,13 @@ pub fn init(
     };
     for (text, stake) in &warm.stakes {
         let neuron = Address::parse(text, prefix)
-            .map_err(|error| fault(format!("rank-stake of '{text}': {error}")))?;
+            .map_err(|error| fault(format!("state.stakes: '{text}': {error}")))?;
         state::set_stake(state, &neuron, *stake);
     }
+    for (neuron, stake) in &more.stakes {
+        state::set_stake(state, neuron, *stake);
+    }
+    let codes: Vec<u32> = warm.codes.iter().chain(&more.codes).copied().collect();
     let mut code_bits = params.code_bits;
     if let Some(text) = &warm.published {
         let published: Published = record(text).map_err(fault)?;
@@ -67,35 +81,39 @@ pub fn init(
         state::set_published(state, &published);
     }
     let particles = state.graph_size().0 .0 as usize;
-    if warm.codes.len() != particles {
-        let codes = warm.codes.len();
-        return Err(fault(format!("{codes} codes for {particles} particles")));
+    if codes.len() != particles {
+        let codes = codes.len();
+        return Err(fault(format!("state.codes: {codes} codes for {particles} particles")));
     }
     let canonical = |code: &u32| *code == 0 || cyber_kernels::code::is_canonical(*code, code_bits);
-    if let Some(at) = warm.codes.iter().position(|code| !canonical(code)) {
-        return Err(fault(format!("code {} of particle {at} is no code", warm.codes[at])));
+    if let Some(at) = codes.iter().position(|code| !canonical(code)) {
+        return Err(fault(format!("state.codes[{at}] {} is no code", codes[at])));
     }
     if let Some(text) = &warm.frozen {
         let frozen: Frozen = record(text).map_err(fault)?;
         let (particles, links) = state.graph_size();
         if frozen.particles > particles.0 || frozen.links > links.0 {
-            return Err(fault("the running round froze more than the graph holds".into()));
+            return Err(fault(
+                "state.frozen: the running round froze more than the graph holds".into(),
+            ));
         }
         state::set_frozen(state, Some(&frozen));
     }
     let rounds = warm.rounds.iter().map(|text| {
         let record = STANDARD.decode(text);
-        record.map_err(|error| fault(format!("round record: {error}")))
+        record.map_err(|error| fault(format!("state.rounds: {error}")))
     });
-    let rounds = rounds.collect::<Result<_, _>>()?;
-    let codes = (0..).map(ParticleNumber).zip(warm.codes.iter().copied());
+    let mut rounds = rounds.collect::<Result<Vec<_>, _>>()?;
+    rounds.extend(more.rounds);
+    let codes = (0..).map(ParticleNumber).zip(codes);
     let codes = codes.filter(|(_, code)| *code != 0).collect();
     Ok(Some(GenesisRanks { code_bits, codes, rounds }))
 }
 
 fn record<M: prost::Message + Default>(text: &str) -> Result<M, String> {
-    let bytes = STANDARD.decode(text).map_err(|error| format!("record: {error}"))?;
-    M::decode(bytes.as_slice()).map_err(|error| format!("record: {error}"))
+    let bytes =
+        STANDARD.decode(text).map_err(|error| format!("state: a record in base64: {error}"))?;
+    M::decode(bytes.as_slice()).map_err(|error| format!("state: a record in base64: {error}"))
 }
 
 /// Writes a record as the section has it.

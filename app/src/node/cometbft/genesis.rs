@@ -3,8 +3,12 @@
 //! Whether a chain can start from a genesis is the engine's to say; [`check`] asks it.
 
 mod check;
+pub mod edit;
+pub mod file;
+pub mod lists;
+mod shape;
 
-pub use check::check;
+pub use check::{begin, check, read};
 
 use super::home::{public_json, short_hash};
 use crate::types::Address;
@@ -71,6 +75,15 @@ pub fn document(
     });
     state["auth"]["accounts"] = base_accounts.collect();
     genesis
+}
+
+/// Whether a document has what a chain needs at least: a validator and coins.
+pub fn is_complete(document: &Value) -> bool {
+    let has = |pointer: &str| {
+        document.pointer(pointer).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+    };
+    let in_bulk = document.pointer("/app_state/bulk/accounts").and_then(Value::as_u64);
+    has("/validators") && (has("/app_state/bank/balances") || in_bulk.is_some_and(|n| n > 0))
 }
 
 fn validator(validator: &Validator) -> Value {

@@ -144,7 +144,8 @@ impl CometHome {
         self.root.join("config/node_key.json")
     }
 
-    fn validator_key(&self) -> PathBuf {
+    /// The secret key that signs blocks.
+    pub fn validator_key(&self) -> PathBuf {
         self.root.join("config/priv_validator_key.json")
     }
 
