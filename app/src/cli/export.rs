@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
   cyberd export > genesis.json
   cyberd export --to genesis.json
   cyberd export --to genesis.json --chain-id next-1 --genesis-time 2027-01-01T00:00:00Z
-The node must be stopped. Beyond 10,000 accounts or links, the long lists go into genesis.bin beside
-the file: the two belong together. It carries everything: accounts, balances, bandwidth, particles and
+The node must be stopped. Beyond 10,000 accounts or links the long lists go into genesis.bin beside
+the file: the two belong together. They carry all: accounts, balances, bandwidth, particles and
 links in order, ranks, the round that was running. A new chain from it begins one height later and
 publishes that round bit for bit as this one would.")]
 pub struct Export {

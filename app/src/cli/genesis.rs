@@ -2,6 +2,7 @@
 //! written in one step; a refused one leaves the file as it was.
 
 mod add;
+mod import;
 mod show;
 
 use super::context::Context;
@@ -13,13 +14,14 @@ use crate::node::cometbft::genesis::file::GenesisFile;
 use crate::node::cometbft::home::CometHome;
 use std::path::{Path, PathBuf};
 
-/// Add accounts, validators and links to a genesis file; check it; hash it
+/// Make a genesis file: accounts, validators, links, another chain's export; check it; hash it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cyberd genesis add-account alice 1000000000boot
   cyberd genesis add-account --file accounts.tsv
   cyberd genesis add-validator --name one --power 10
   cyberd genesis add-links links.tsv.gz --from alice
+  cyberd genesis import exported.json --to genesis.json
   cyberd genesis validate genesis.json
   cyberd genesis hash genesis.json
 cyberd init --chain-id NAME makes a genesis to begin with.")]
@@ -33,6 +35,7 @@ enum Command {
     AddAccount(add::AddAccount),
     AddValidator(add::AddValidator),
     AddLinks(add::AddLinks),
+    Import(import::Import),
     Validate(show::Validate),
     Hash(show::Hash),
 }
@@ -57,6 +60,7 @@ pub fn run(context: &Context, genesis: &Genesis) -> Result<Answer, Failure> {
         Command::AddAccount(add) => add::account(context, add),
         Command::AddValidator(add) => add::validator(context, add),
         Command::AddLinks(add) => add::links(context, add),
+        Command::Import(args) => import::run(context, args),
         Command::Validate(validate) => show::validate(context, validate),
         Command::Hash(hash) => show::hash(context, hash),
     }

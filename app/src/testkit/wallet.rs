@@ -54,6 +54,11 @@ impl Wallet {
         }
     }
 
+    /// The compressed public key.
+    pub fn public_key(&self) -> [u8; 33] {
+        self.public
+    }
+
     pub fn address(&self) -> Address {
         Address::of_key(&self.public)
     }

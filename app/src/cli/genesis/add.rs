@@ -236,7 +236,7 @@ pub fn links(context: &Context, add: &AddLinks) -> Result<Answer, Failure> {
 
 /// Writes a changed file, unless a chain could not start from what it would then hold. One that
 /// still lacks accounts or validators is checked when it is complete.
-fn save(file: &GenesisFile) -> Result<(), Failure> {
+pub fn save(file: &GenesisFile) -> Result<(), Failure> {
     let checked = match is_complete(&file.document) {
         true => file.check().map(drop),
         false => Ok(()),

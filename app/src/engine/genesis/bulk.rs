@@ -11,7 +11,8 @@
 //! ‖ the sections' bytes, in the same order, without gaps
 //! accounts    ascending by number: address ‖ number (8) ‖ sequence (8)
 //!             ‖ key: length (2) ‖ protobuf Any; length 0: none
-//!             ‖ module: 0, or 1 ‖ name: length (1) ‖ text ‖ permissions (1) ‖ each: length (1) ‖ text
+//!             ‖ module: 0, or 1 ‖ name: length (1) ‖ text
+//!               ‖ permissions (1) ‖ each: length (1) ‖ text
 //!             ‖ coins (2) ‖ each, by denomination: length (1) ‖ denomination ‖ amount (16)
 //! bandwidth   address ‖ remained, millionths (16) ‖ since, a height (8)
 //! particles   SHA-256 digest (32), in the order of numbers

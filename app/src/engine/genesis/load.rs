@@ -7,7 +7,7 @@ use super::bulk::{
 use super::{init_with, AppState};
 use crate::engine::Genesis;
 use crate::error::Fault;
-use crate::modules::auth::{self, Account};
+use crate::modules::auth;
 use crate::modules::bandwidth::{self, BandwidthGenesis};
 use crate::modules::bank;
 use crate::modules::rank::genesis::MoreRanks;
@@ -16,7 +16,6 @@ use crate::store::bulk::GraphBuilder;
 use crate::store::graph::Graph;
 use crate::store::{Staged, Store};
 use crate::types::{Address, Height, Particle};
-use cyber_proto::cosmos::auth::v1beta1 as proto;
 use std::path::Path;
 
 /// The genesis on top of an empty store. `folder`: where the genesis file lies, and beside it what
@@ -125,22 +124,9 @@ pub(super) fn accounts(
     let mut sums = bank::genesis::Sums::new();
     let Some(bulk) = bulk else { return Ok(sums) };
     bulk.each(&mut |place, record: AccountRecord| {
-        let AccountRecord { address, number, sequence, key, module, coins } = record;
-        let base = proto::BaseAccount {
-            address: address.to_bech32(prefix),
-            pub_key: key,
-            account_number: number,
-            sequence,
-        };
-        let account = match module {
-            None => Account::Base(base),
-            Some((name, permissions)) => {
-                let base_account = Some(base);
-                Account::Module(proto::ModuleAccount { base_account, name, permissions })
-            }
-        };
+        let (address, account) = (record.address, record.account(prefix));
         let added = auth::genesis::add(state, &address, &account)
-            .and_then(|()| bank::genesis::add_balance(state, &address, &coins, &mut sums));
+            .and_then(|()| bank::genesis::add_balance(state, &address, &record.coins, &mut sums));
         added.map_err(|text| bulk.fault(AccountRecord::SECTION, place, &text))
     })?;
     Ok(sums)

@@ -254,7 +254,8 @@ impl GenesisAccount {
         }
     }
 
-    fn from_account(account: &Account) -> GenesisAccount {
+    /// An account as the section has it. Its key, if there is one, can be read.
+    pub fn from_account(account: &Account) -> GenesisAccount {
         let base = account.base();
         let pub_key = base.pub_key.as_ref().map(|any| {
             let key = PublicKey::from_any(any).expect("stored keys are good");
@@ -321,7 +322,11 @@ fn decode_key<const N: usize>(text: &str) -> Result<[u8; N], String> {
 }
 
 impl GenesisKey {
-    fn to_key(&self) -> Result<PublicKey, String> {
+    /// The key itself.
+    ///
+    /// # Errors
+    /// A text: it is no base64 of the right length.
+    pub fn to_key(&self) -> Result<PublicKey, String> {
         match self {
             GenesisKey::Secp256k1 { key } => decode_key(key).map(PublicKey::Secp256k1),
             GenesisKey::Ed25519 { key } => decode_key(key).map(PublicKey::Ed25519),

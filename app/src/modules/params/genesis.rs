@@ -30,7 +30,8 @@ pub fn init(
     let plain = prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if prefix.is_empty() || prefix.len() > 20 || !plain {
         return Err(Fault::Genesis(format!(
-            "app_state.chain.address_prefix '{prefix}': 1 to 20 lower-case letters or digits are right"
+            "app_state.chain.address_prefix '{prefix}': 1 to 20 lower-case letters or digits are \
+             right"
         )));
     }
     let consensus = &genesis.consensus_params;

@@ -5,6 +5,7 @@
 mod check;
 pub mod edit;
 pub mod file;
+pub mod import;
 pub mod lists;
 mod shape;
 

@@ -3,7 +3,9 @@
 use super::read::Input;
 use super::Section;
 use crate::error::Fault;
+use crate::modules::auth::Account;
 use crate::types::{Address, Amount, Coin, Particle};
+use cyber_proto::cosmos::auth::v1beta1 as proto;
 use cyber_proto::Any;
 use prost::Message;
 
@@ -27,6 +29,25 @@ pub struct AccountRecord {
     pub module: Option<(String, Vec<String>)>,
     /// By denomination, none zero.
     pub coins: Vec<Coin>,
+}
+
+impl AccountRecord {
+    /// The account as the state has it.
+    pub fn account(&self, prefix: &str) -> Account {
+        let base = proto::BaseAccount {
+            address: self.address.to_bech32(prefix),
+            pub_key: self.key.clone(),
+            account_number: self.number,
+            sequence: self.sequence,
+        };
+        match self.module.clone() {
+            None => Account::Base(base),
+            Some((name, permissions)) => {
+                let base_account = Some(base);
+                Account::Module(proto::ModuleAccount { base_account, name, permissions })
+            }
+        }
+    }
 }
 
 /// What was left to a neuron when it was last settled.

@@ -136,7 +136,7 @@ fn a_missing_other_or_damaged_file_is_refused_with_a_remedy() {
         let mut reference = reference.clone();
         change(&mut reference);
         state.bulk = Some(reference);
-        let text = staged(&state, folder.path()).err().expect(what).to_string();
+        let text = staged(&state, folder.path()).expect_err(what).to_string();
         assert!(text.contains(what), "{what}: {text}");
     };
     let same = |_: &mut BulkReference| {};
@@ -153,7 +153,8 @@ fn a_missing_other_or_damaged_file_is_refused_with_a_remedy() {
 #[test]
 fn links_to_nothing_twice_or_out_of_order_are_refused() {
     let all = links();
-    let cases: [(&str, &dyn Fn(&mut Vec<LinkRecord>)); 5] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<LinkRecord>);
+    let cases: [(&str, Change); 5] = [
         ("links[3]: no such particle 97: there are 97", &|links| links[3].to = 97),
         ("particle 5 does not link to itself", &|links| {
             links[3] = LinkRecord { from: 5, to: 5, ..links[3] }
@@ -168,7 +169,7 @@ fn links_to_nothing_twice_or_out_of_order_are_refused() {
         change(&mut links);
         let mut state = empty_state();
         state.bulk = Some(write(folder.path(), &links).expect("written"));
-        let text = staged(&state, folder.path()).err().expect(says).to_string();
+        let text = staged(&state, folder.path()).expect_err(says).to_string();
         assert!(text.contains(says), "{says}: {text}");
     }
 }
@@ -178,9 +179,9 @@ fn a_list_in_both_files_is_refused() {
     let folder = tempfile::tempdir().expect("folder");
     let mut state = inline_state();
     state.bulk = Some(write(folder.path(), &links()).expect("written"));
-    let text = staged(&state, folder.path()).err().expect("both").to_string();
+    let text = staged(&state, folder.path()).expect_err("both").to_string();
     assert!(text.contains("app_state.graph") && text.contains("one of the two"), "{text}");
     state.graph = Default::default();
-    let text = staged(&state, folder.path()).err().expect("accounts twice").to_string();
+    let text = staged(&state, folder.path()).expect_err("accounts twice").to_string();
     assert!(text.contains("accounts[0]") && text.contains("stands twice"), "{text}");
 }

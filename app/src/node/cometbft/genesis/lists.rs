@@ -63,6 +63,18 @@ impl GraphLists {
         Ok(lists)
     }
 
+    /// Particles in the order of their numbers, without links yet.
+    ///
+    /// # Errors
+    /// [`Fault::Genesis`]: one stands twice.
+    pub fn of_particles(particles: Vec<Particle>) -> Result<GraphLists, Fault> {
+        let mut seen = BTreeSet::new();
+        match particles.iter().find(|particle| !seen.insert(**particle)) {
+            Some(twice) => Err(Fault::Genesis(format!("particle {twice} stands twice"))),
+            None => Ok(GraphLists { particles, ..GraphLists::default() }),
+        }
+    }
+
     fn take(&mut self, graph: &GraphGenesis, prefix: &str) -> Result<(), Fault> {
         let fault = |text: String| Fault::Genesis(format!("app_state.graph.{text}"));
         for (index, cid) in graph.particles.iter().enumerate() {
