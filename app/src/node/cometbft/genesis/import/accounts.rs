@@ -81,11 +81,7 @@ impl Ledger {
             keys += u64::from(key.is_some());
             let number = number(base, "account_number", &place)?;
             self.numbers.insert(number, own);
-            let module = (kind == "ModuleAccount").then(|| {
-                let permissions = list(value, "/permissions").iter();
-                let permissions = permissions.filter_map(|text| text.as_str().map(str::to_owned));
-                (text(value, "name").to_owned(), permissions.collect())
-            });
+            let module = module_of(&kind, value);
             *kinds.entry(kind).or_default() += 1;
             let sequence = super::source::number(base, "sequence", &place)?;
             let coins = Vec::new();
@@ -242,6 +238,13 @@ impl Ledger {
         }
         accounts
     }
+}
+
+/// The name and permissions of a module's account.
+fn module_of(kind: &str, value: &Value) -> Option<(String, Vec<String>)> {
+    let permissions = list(value, "/permissions").iter();
+    let permissions = permissions.filter_map(|text| text.as_str().map(str::to_owned));
+    (kind == "ModuleAccount").then(|| (text(value, "name").to_owned(), permissions.collect()))
 }
 
 /// The prefix of most accounts.

@@ -26,21 +26,8 @@ pub fn unbond(
     denom: &str,
     report: &mut SectionReport,
 ) -> Result<(), Fault> {
-    let [bonded, unbonded] =
-        ["bonded_tokens_pool", "not_bonded_tokens_pool"].map(Address::of_module);
-    let mut validators = BTreeMap::new();
-    for (index, value) in list(document, "/app_state/staking/validators").iter().enumerate() {
-        let place = format!("app_state.staking.validators[{index}]");
-        let tokens = atomics(text(value, "tokens"), &format!("{place}.tokens"))?;
-        let shares = text(value, "delegator_shares");
-        let shares = atomics(shares, &format!("{place}.delegator_shares"))?;
-        let pool = match text(value, "status") {
-            "BOND_STATUS_BONDED" => bonded,
-            _ => unbonded,
-        };
-        let name = text(value, "operator_address").to_owned();
-        validators.insert(name, (tokens / crate::types::Decimal::ONE_ATOMICS, shares, pool));
-    }
+    let [bonded, unbonded] = pools();
+    let validators = validators_of(document)?;
     let (mut back, mut delegations, mut lost) = (0u128, 0u64, 0u64);
     for (index, value) in list(document, "/app_state/staking/delegations").iter().enumerate() {
         let place = format!("app_state.staking.delegations[{index}].shares");
@@ -90,6 +77,31 @@ pub fn unbond(
         report.left(format!("{redelegations} redelegations: nothing is left to move"));
     }
     Ok(())
+}
+
+/// Tokens, shares and pool of each validator.
+type Validators = BTreeMap<String, (u128, u128, Address)>;
+
+fn pools() -> [Address; 2] {
+    ["bonded_tokens_pool", "not_bonded_tokens_pool"].map(Address::of_module)
+}
+
+fn validators_of(document: &Value) -> Result<Validators, Fault> {
+    let [bonded, unbonded] = pools();
+    let mut validators = BTreeMap::new();
+    for (index, value) in list(document, "/app_state/staking/validators").iter().enumerate() {
+        let place = format!("app_state.staking.validators[{index}]");
+        let tokens = atomics(text(value, "tokens"), &format!("{place}.tokens"))?;
+        let shares = text(value, "delegator_shares");
+        let shares = atomics(shares, &format!("{place}.delegator_shares"))?;
+        let pool = match text(value, "status") {
+            "BOND_STATUS_BONDED" => bonded,
+            _ => unbonded,
+        };
+        let name = text(value, "operator_address").to_owned();
+        validators.insert(name, (tokens / crate::types::Decimal::ONE_ATOMICS, shares, pool));
+    }
+    Ok(validators)
 }
 
 /// A validator of the new chain.

@@ -116,7 +116,10 @@ fn staking() -> Value {
             "consensus_pubkey": { "@type": "/cosmos.crypto.ed25519.PubKey",
                 "key": BASE64_STANDARD.encode(sha256(name.as_bytes())) } })
     };
-    let delegation = |who: &str, shares: &str| json!({ "delegator_address": who, "validator_address": "one", "shares": shares });
+    let delegation = |who: &str, shares: &str| {
+        let validator = "one";
+        json!({ "delegator_address": who, "validator_address": validator, "shares": shares })
+    };
     json!({
         "params": { "bond_denom": "boot" },
         "validators": [validator("one", "9000000", "BOND_STATUS_BONDED"),
