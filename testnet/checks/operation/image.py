@@ -64,6 +64,8 @@ def unpack(layout, rootfs):
     extra = {name for name in files - FILES if ".so" not in name}
     assert FILES <= files and not extra, f"other files in the image: {extra or FILES - files}"
     # What every engine puts into a container.
+    for name in ("proc", "dev"):
+        (rootfs / name).mkdir()
     (rootfs / "etc/hosts").write_text("127.0.0.1 localhost\n")
     return config["config"], files
 
