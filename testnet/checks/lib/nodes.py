@@ -261,7 +261,8 @@ class Network:
         ran = subprocess.run([str(word) for word in command], env=environment(),
                              capture_output=True, text=True, timeout=timeout_s, check=False)
         if ran.returncode:
-            raise Failed(f"cyberd {' '.join(map(str, arguments))}: {ran.stderr.strip()} {ran.stdout.strip()}")
+            said = (ran.stderr + ran.stdout).strip()
+            raise Failed(f"cyberd {' '.join(map(str, arguments))}: {said}")
         return json.loads(ran.stdout)
 
     def top(self, nodes=None):

@@ -97,7 +97,8 @@ def cut(scene):
     time.sleep(seconds - 1)
     for half, before in zip(halves, stood):
         if scene.network.top(half) > before + 1:
-            raise Failed(f"a half of the network made blocks: {before} to {scene.network.top(half)}")
+            went = f"{before} to {scene.network.top(half)}"
+            raise Failed(f"a half of the network made blocks: {went}")
     stood = max(scene.network.top(half) for half in halves)
     scene.proxies.heal()
     took = scene.network.reach(stood + 2, 60)
