@@ -54,8 +54,8 @@ def environment():
     return kept | ({"CYBERD_COMETBFT": named} if named else {})
 
 
-def free_base(count, first=46_000, last=49_000):
-    """The first of `count` ports in a row that nobody listens on."""
+def free_base(count, first=22_000, last=32_000):
+    """The first of `count` ports in a row that nobody has, below those that systems give away."""
     start = first + os.getpid() % 20 * 100
     for base in [*range(start, last - count, 100), *range(first, start, 100)]:
         if all(is_free(port) for port in range(base, base + count)):

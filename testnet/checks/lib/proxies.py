@@ -7,7 +7,7 @@ ones; the peers dial again, as they do over the real network, five to eight seco
 import asyncio
 import threading
 
-from nodes import setting
+from nodes import Failed, setting
 
 CHUNK_BYTES = 1 << 16
 
@@ -38,7 +38,11 @@ class Proxies:
         for pair, (port, target) in self.ports.items():
             serve = lambda reader, writer, pair=pair, target=target: (  # noqa: E731
                 self.serve(pair, target, reader, writer))
-            await asyncio.start_server(serve, "127.0.0.1", port)
+            try:
+                await asyncio.start_server(serve, "127.0.0.1", port)
+            except OSError as error:
+                hint = "--port-base N chooses others, best below 32768"
+                raise Failed(f"port {port} of a proxy: {error.strerror}; {hint}") from error
 
     async def serve(self, pair, target, reader, writer):
         if pair in self.cuts:

@@ -5,7 +5,11 @@ Each takes the scene, leaves it with all nodes well, and returns a line that tel
 import signal
 import time
 
-from nodes import Failed
+from nodes import Failed, setting, until
+
+# Heights between the snapshots of this network, and the blocks that follow before one is offered.
+SNAPSHOT_HEIGHTS = 20
+SNAPSHOT_AGE = 4
 
 
 class Scene:
@@ -14,7 +18,7 @@ class Scene:
     def __init__(self, network, proxies, load, full):
         self.network, self.proxies, self.load, self.full = network, proxies, load, full
         self.validators = network.validators
-        [self.joining] = network.nodes[len(self.validators):]
+        self.joining, self.joining_too = network.nodes[len(self.validators):]
 
     def size(self, small, full):
         return full if self.full else small
@@ -108,7 +112,7 @@ def cut(scene):
 
 def block_sync(scene):
     """A node without a vote joins with an empty home and takes every block from the others."""
-    node = scene.joining
+    node = scene.joining_too
     target = scene.network.top()
     node.start()
     took = scene.network.rejoined(node, 120)
@@ -118,6 +122,36 @@ def block_sync(scene):
     return f"{target} blocks, at the head {took:.1f} s after its start"
 
 
+def state_sync(scene):
+    """A node without a vote joins by a snapshot of the others: at the head at once, with ranks."""
+    node, servers = scene.joining, scene.validators[:2]
+    height, waited = newest_snapshot(scene)
+    trusted = servers[0].ask(f"/commit?height={height - 1}")["signed_header"]
+    header_hash = trusted["commit"]["block_id"]["hash"]
+    rpc = ",".join(server.rpc for server in servers)
+    settings = {"enable": "true", "rpc_servers": f'"{rpc}"', "trust_height": height - 1,
+                "trust_hash": f'"{header_hash}"', "trust_period": '"168h0m0s"',
+                "discovery_time": '"5s"'}
+    for key, value in settings.items():
+        setting(node.settings, "statesync", key, value)
+    node.start()
+    took = scene.network.rejoined(node, 120)
+    first = int(node.ask("/status")["sync_info"]["earliest_block_height"])
+    if first == 1:
+        raise Failed(f"{node.name} took all blocks from the first one, and no snapshot")
+    if not scene.network.cyberd("top", "--node", node.rpc)["results"]:
+        raise Failed(f"{node.name} has no ranks")
+    return (f"snapshot at {first - 1} (waited {waited:.1f} s for one), at the head with ranks "
+            f"{took:.1f} s after its start")
+
+
+def newest_snapshot(scene):
+    """The height of the newest snapshot that peers offer by now, and how long that took."""
+    offered = lambda: (scene.network.top() - SNAPSHOT_AGE) // SNAPSHOT_HEIGHTS  # noqa: E731
+    took = until("snapshot", lambda: offered() > 0, 120, 0.5)
+    return offered() * SNAPSHOT_HEIGHTS, took
+
+
 STORIES = {
     "agree": agree,
     "killed": killed,
@@ -125,4 +159,5 @@ STORIES = {
     "halted": halted,
     "cut": cut,
     "block-sync": block_sync,
+    "state-sync": state_sync,
 }
