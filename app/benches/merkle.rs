@@ -99,7 +99,7 @@ fn rank_trees(criterion: &mut Criterion) {
     tree.set_codes(&codes(1 << 22, 0));
     let mut group = criterion.benchmark_group("2^20 ranks");
     group.sample_size(10);
-    for (name, part) in [("0.1 %", 4_194), ("5 %", 209_715), ("all", 1 << 22)] {
+    for (name, part) in [("0.1 %", 4_194), ("1 %", 41_943), ("5 %", 209_715), ("all", 1 << 22)] {
         let changes = codes(part, 500_000);
         group.bench_function(format!("publish {name}"), |bench| {
             let changed = |mut tree: RankTree| {

@@ -1,6 +1,7 @@
 //! The whole round in the node: how long each part of it takes for a graph of 10^6 and of 10^7
 //! links, cold, and warm after 100 and 10,000 new links; and what blocks lose while rounds run on
-//! the same cores.
+//! the same cores, with a thread for each core and with one fewer, as a node whose rounds have time
+//! runs them.
 //!
 //! `cargo bench -p cyberd --bench round [-- LINKS …]` (10^7 links: about 4 minutes and 4 GB);
 //! `-- --test` runs it at 20,000 links. Figures on standard output, in Markdown.
@@ -19,7 +20,7 @@ use cyberd::types::{sha256, Amount, Height, Particle, ParticleNumber};
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Phases of a round as the node's metrics name them, in the order they happen.
@@ -223,13 +224,15 @@ fn rounds(folder: &Path, links: u64) {
 fn beside_rounds(folder: &Path, links: u64) {
     let engine = open(folder);
     let mut signer = Signer::new(&engine, links);
-    let (running, stop) = (AtomicBool::new(false), AtomicBool::new(false));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Threads of the rounds; none: no rounds.
+    let (running, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let base = engine.base().expect("a state");
-    let (mut quiet, mut busy) = (Vec::new(), Vec::new());
+    let mut times = [0, cores, cores.saturating_sub(1).max(1)].map(|threads| (threads, Vec::new()));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            cyberd::rank::worker::yield_to_consensus();
-            let mut graph = Graph::new(2);
+            cyberd::niceness::give_way("rank");
+            let mut graph = Graph::new(cores);
             let (particles, count) = base.graph_size();
             graph.grow(particles.0);
             let link = |n| {
@@ -249,19 +252,23 @@ fn beside_rounds(folder: &Path, links: u64) {
             let cold = starting_codes(&[], scale, particles.0, scale);
             while !stop.load(Ordering::Relaxed) {
                 match running.load(Ordering::Relaxed) {
-                    true => drop(graph.run(&parameters, &cold, &stop)),
-                    false => std::thread::sleep(Duration::from_millis(1)),
+                    0 => std::thread::sleep(Duration::from_millis(1)),
+                    threads => {
+                        graph.set_threads(threads);
+                        drop(graph.run(&parameters, cold.clone(), &stop));
+                    }
                 }
             }
         });
-        for turn in 0..24 {
-            let is_busy = turn % 2 == 1;
-            running.store(is_busy, Ordering::Relaxed);
-            std::thread::sleep(Duration::from_millis(50));
-            let took = block(&engine, signer.sign(BLOCK_TXS, 1));
-            // The first two are the warm-up.
-            if turn >= 2 {
-                if is_busy { &mut busy } else { &mut quiet }.push(took);
+        for turn in 0..13 {
+            for (threads, times) in &mut times {
+                running.store(*threads, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(50));
+                let took = block(&engine, signer.sign(BLOCK_TXS, 1));
+                // The first turn is the warm-up.
+                if turn > 0 {
+                    times.push(took);
+                }
             }
         }
         stop.store(true, Ordering::Relaxed);
@@ -270,12 +277,15 @@ fn beside_rounds(folder: &Path, links: u64) {
         times.sort_unstable();
         times[times.len() / 2].as_secs_f64()
     };
-    let (quiet, busy) = (median(&mut quiet), median(&mut busy));
-    println!(
-        "\nBlocks of {BLOCK_TXS} transactions, made durable: {:.1} ms alone, {:.1} ms while \
-         a round runs: {:.0} % of the throughput is lost.",
-        1e3 * quiet,
-        1e3 * busy,
-        100.0 * (1.0 - quiet / busy)
-    );
+    let [(_, quiet), busy @ ..] = &mut times;
+    let quiet = median(quiet);
+    println!("\nBlocks of {BLOCK_TXS} transactions, made durable: {:.1} ms alone.", 1e3 * quiet);
+    for (threads, times) in busy {
+        let busy = median(times);
+        println!(
+            "{:.1} ms while rounds run on {threads} threads: {:.0} % of the throughput is lost.",
+            1e3 * busy,
+            100.0 * (1.0 - quiet / busy)
+        );
+    }
 }

@@ -25,6 +25,7 @@
 //! | [`client`] | keys, signing, sending, waiting: what the command line uses |
 //! | [`cli`] | the commands of `cyberd` |
 //! | [`types`] | small values |
+//! | [`niceness`] | threads that give way to consensus |
 
 pub mod abci;
 pub mod ante;
@@ -34,6 +35,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod modules;
+pub mod niceness;
 pub mod node;
 pub mod query;
 pub mod rank;

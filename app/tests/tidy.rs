@@ -23,8 +23,8 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("tx", &["tx", "types", "error"]),
     // The engine's plain types, such as consensus parameters, are everybody's.
     ("modules", &["modules", "tx", "state", "store", "types", "error", "engine"]),
-    // Durations of a round and faults of a device are told, never read.
-    ("rank", &["rank", "modules", "state", "store", "types", "error", "telemetry"]),
+    // Durations of a round and faults of a device are told, never read; niceness is a wish.
+    ("rank", &["rank", "modules", "state", "store", "types", "error", "telemetry", "niceness"]),
     ("ante", &["ante", "modules", "tx", "state", "types", "error"]),
     (
         "engine",

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::links::{self, Links};
 use crate::output::{Outcome, Timing};
-use crate::push::Changes;
+use crate::pull::Instructions;
 use crate::round::{Round, Strategy};
 use crate::share::{contribution, share};
 use crate::threads::Crew;
@@ -30,6 +30,8 @@ pub struct Options {
     pub apart: usize,
     /// Links and particles from which one more thread is worth its start.
     pub work_per_thread: usize,
+    /// The most that full sweeps use of the processor's instructions.
+    pub instructions: Instructions,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             strategy: Strategy::Cheapest,
             apart: 1 << 12,
             work_per_thread: 1 << 16,
+            instructions: Instructions::best(),
         }
     }
 }
@@ -60,6 +63,8 @@ pub struct Graph {
     restaked: Vec<u32>,
     links: Links,
     round: Round,
+    /// The codes that the last round gave, by particle, if those in `round` are the same.
+    last: Option<Vec<u32>>,
     /// Damping and source stake that the weights were computed with.
     weighed: Option<(u32, u64)>,
 }
@@ -79,7 +84,8 @@ impl Graph {
             new_links: Vec::new(),
             restaked: Vec::new(),
             links: Links::new(),
-            round: Round::new(),
+            round: Round::new(options.instructions),
+            last: None,
             weighed: None,
         }
     }
@@ -105,6 +111,7 @@ impl Graph {
             + self.round.bytes()
             + self.new_links.capacity() * size_of::<Link>()
             + self.stakes.capacity() * 8
+            + self.last.as_ref().map_or(0, Vec::capacity) * 4
     }
 
     /// Sets the number of particles, which never falls.
@@ -140,12 +147,13 @@ impl Graph {
         &mut self.stakes[neuron]
     }
 
-    /// Computes one round from `codes`, the [`code::starting_codes`]. Another thread ends it early
-    /// by raising `abort`. Whatever the answer, the graph is ready for the next round.
+    /// Computes one round from `codes`, the [`code::starting_codes`], which the answer has its room
+    /// from. Another thread ends it early by raising `abort`. Whatever the answer, the graph is
+    /// ready for the next round.
     pub fn run(
         &mut self,
         parameters: &Parameters,
-        codes: &[u32],
+        mut codes: Vec<u32>,
         abort: &AtomicBool,
     ) -> Result<Outcome, Error> {
         let start = now();
@@ -154,13 +162,13 @@ impl Graph {
         if codes.len() != particles as usize {
             return Err(Error::CodesLength { codes: codes.len(), particles });
         }
-        let goes_on = self.goes_on(parameters, codes);
-        if !goes_on {
-            check_codes(parameters.code_bits, codes)?;
+        let last = self.last.take().filter(|last| self.goes_on(parameters, last, &codes));
+        if last.is_none() {
+            check_codes(parameters.code_bits, &codes)?;
         }
         let built = self.absorb(parameters);
-        if built || !goes_on {
-            self.load(parameters, codes);
+        if built || last.is_none() {
+            self.load(parameters, &codes);
         }
         self.weigh(parameters, built);
         let mut timing = Timing { weights: start.elapsed(), built, ..Timing::default() };
@@ -173,7 +181,12 @@ impl Graph {
         (timing.full_sweeps, timing.delta_sweeps) = (sweeps.full, sweeps.delta);
         timing.sweeps = start.elapsed();
         let start = now();
-        let codes = self.codes();
+        let mut last = last.unwrap_or_default();
+        let known = last.len();
+        memory::extend(&mut last, codes.len(), 0);
+        last[known..].copy_from_slice(&codes[known..]);
+        self.put_in_order(sweeps.changed.as_deref(), [&mut codes, &mut last]);
+        self.last = Some(last);
         timing.codes = start.elapsed();
         Ok(Outcome {
             codes,
@@ -193,6 +206,8 @@ impl Graph {
     ) -> Result<Vec<(u32, u32)>, Error> {
         parameters.check()?;
         check_codes(parameters.code_bits, codes)?;
+        // What is kept for a round that goes on is of no use here.
+        self.round.forget();
         let built = self.absorb(parameters);
         if built || (self.round.base, self.round.bits) != (parameters.base(), parameters.code_bits)
         {
@@ -236,15 +251,18 @@ impl Graph {
         threads::split(offsets, self.options.threads, self.options.work_per_thread)
     }
 
-    /// Whether a round from these codes goes on where the last one ended.
-    fn goes_on(&self, parameters: &Parameters, codes: &[u32]) -> bool {
-        let (round, inner) = (&self.round, &self.links.inner);
+    /// Whether a round from these codes goes on where the `last` one ended.
+    fn goes_on(&self, parameters: &Parameters, last: &[u32], codes: &[u32]) -> bool {
+        let round = &self.round;
         let fresh = code::floor(parameters.base(), parameters.code_bits);
         (round.base, round.bits) == (parameters.base(), parameters.code_bits)
-            && codes[inner.len()..].iter().all(|&code| code == fresh)
-            && self.each_particle(codes.chunks(CHUNK), |codes, inner| {
-                self.own_codes(inner).zip(codes).all(|(own, &code)| own == code)
-            })
+            && codes[last.len()..].iter().all(|&code| code == fresh)
+            && self
+                .on_all_threads(codes.chunks(CHUNK).zip(last.chunks(CHUNK)), |(codes, last)| {
+                    codes[..last.len()] == *last
+                })
+                .into_iter()
+                .all(|same| same)
     }
 
     /// Brings the new particles and links to their places; whether that built all rows anew, and
@@ -267,6 +285,7 @@ impl Graph {
     /// Starts from codes that are not those of the last round.
     fn load(&mut self, parameters: &Parameters, codes: &[u32]) {
         let round = &mut self.round;
+        self.last = None;
         (round.base, round.bits) = (parameters.base(), parameters.code_bits);
         round.grow(codes.len(), 0);
         for (own, &number) in round.codes.iter_mut().zip(&self.links.outer) {
@@ -298,50 +317,52 @@ impl Graph {
         if sources.is_empty() {
             return;
         }
-        let work = self.links.work(&sources);
-        let few = work <= self.links.len() / 4 && self.options.strategy != Strategy::Full;
-        if self.round.is_exact() && (few || self.options.strategy == Strategy::Delta) {
-            let crew = self.crew();
-            self.round.withdraw(&self.links, Changes { list: sources.clone(), work }, crew);
-        } else {
-            self.round.forget();
+        let few = self.links.work(&sources) <= self.links.len() / 4
+            && self.options.strategy != Strategy::Full;
+        let give = self.round.is_exact() && (few || self.options.strategy == Strategy::Delta);
+        self.round.weigh(&weigher, &mut self.links, (&sources, give), self.options.threads);
+    }
+
+    /// Brings the codes of `changed` particles, or of all, into arrays by particle number.
+    fn put_in_order(&self, changed: Option<&[u32]>, [one, other]: [&mut [u32]; 2]) {
+        let (outer, own) = (&self.links.outer, &self.round.codes);
+        if let Some(changed) = changed {
+            for (place, &particle) in changed.iter().enumerate() {
+                if let Some(&later) = changed.get(place + 2 * CODES_AHEAD) {
+                    memory::prefetch(outer, later as usize);
+                    memory::prefetch(own, later as usize);
+                }
+                if let Some(&later) = changed.get(place + CODES_AHEAD) {
+                    memory::prefetch(one, outer[later as usize] as usize);
+                    memory::prefetch(other, outer[later as usize] as usize);
+                }
+                let number = outer[particle as usize] as usize;
+                (one[number], other[number]) = (own[particle as usize], own[particle as usize]);
+            }
+            return;
         }
-        let exponents = &mut self.round.exponents;
-        weigher.some(&mut self.links, exponents, &sources, self.options.threads);
-    }
-
-    /// The codes in order of particle numbers.
-    fn codes(&self) -> Vec<u32> {
-        // Given away after the round: huge pages would cost more to find than they save.
-        let mut codes = vec![0; self.links.inner.len()];
-        self.each_particle(codes.chunks_mut(CHUNK), |codes: &mut [u32], inner| {
-            codes.iter_mut().zip(self.own_codes(inner)).for_each(|(code, own)| *code = own);
-            true
+        let inner = self.links.inner.chunks(CHUNK);
+        let tasks = one.chunks_mut(CHUNK).zip(other.chunks_mut(CHUNK)).zip(inner);
+        self.on_all_threads(tasks, |((one, other), inner)| {
+            for (place, (code, &particle)) in one.iter_mut().zip(inner).enumerate() {
+                if let Some(&later) = inner.get(place + CODES_AHEAD) {
+                    memory::prefetch(own, later as usize);
+                }
+                *code = own[particle as usize];
+            }
+            other.copy_from_slice(one);
         });
-        codes
     }
 
-    /// The codes of particles with these private numbers, which are anywhere.
-    fn own_codes<'a>(&'a self, inner: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
-        let codes = &self.round.codes;
-        let ahead = inner.iter().skip(CODES_AHEAD).chain(std::iter::repeat(&0));
-        inner.iter().zip(ahead).map(move |(&own, &later)| {
-            memory::prefetch(codes, later as usize);
-            codes[own as usize]
-        })
-    }
-
-    /// Calls `work` with each chunk of particles and their private numbers, on all threads; whether
-    /// it always said yes.
-    fn each_particle<T: Send>(
+    /// Runs `work` on every task, on all threads.
+    fn on_all_threads<T: Send, R: Send>(
         &self,
-        chunks: impl Iterator<Item = T>,
-        work: impl Fn(T, &[u32]) -> bool + Sync,
-    ) -> bool {
-        let tasks: Vec<_> = chunks.zip(self.links.inner.chunks(CHUNK)).collect();
+        tasks: impl Iterator<Item = T>,
+        work: impl Fn(T) -> R + Sync,
+    ) -> Vec<R> {
+        let tasks: Vec<T> = tasks.collect();
         let mut workers = vec![(); self.options.threads.min(tasks.len())];
-        let answers = threads::queue(tasks, &mut workers, |(), (part, inner)| work(part, inner));
-        answers.into_iter().all(|yes| yes)
+        threads::queue(tasks, &mut workers, |(), task| work(task))
     }
 }
 

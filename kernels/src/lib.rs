@@ -38,4 +38,5 @@ pub use error::Error;
 pub use graph::{Graph, Options};
 pub use input::{base_shift, Link, Parameters};
 pub use output::{Outcome, Timing};
+pub use pull::Instructions;
 pub use round::Strategy;

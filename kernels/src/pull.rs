@@ -2,6 +2,10 @@
 //!
 //! Threads take blocks of targets ([`crate::tiles`]) until none is left. Sums are exact, so
 //! neither order nor split shows anywhere.
+//!
+//! There is one body, compiled for three sets of [`Instructions`]: what every processor has (the
+//! only one where it is not x86-64), AVX2, AVX-512. `tests/engines.rs` forces each that its machine
+//! has and compares; nothing else in this crate is compiled more than once.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -18,6 +22,32 @@ const PAIRS_PER_LINE: usize = 8;
 /// Rows whose codes are set in one go, without a branch; then those that moved are listed.
 const STRIP: usize = 256;
 
+/// Which instructions of the processor a full sweep uses; the answer is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Instructions {
+    /// What the program was compiled for.
+    Plain,
+    /// AVX2, BMI and LZCNT.
+    Avx2,
+    /// The same with AVX-512 F, CD and VL.
+    Avx512,
+}
+
+impl Instructions {
+    /// The most that this processor has; it has all before it, too.
+    pub fn best() -> Instructions {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            if has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("avx2") {
+                let newest = has!("avx512f") && has!("avx512cd") && has!("avx512vl");
+                return if newest { Instructions::Avx512 } else { Instructions::Avx2 };
+            }
+        }
+        Instructions::Plain
+    }
+}
+
 /// What a full sweep reads.
 pub struct Pull<'a> {
     pub links: &'a Links,
@@ -27,6 +57,8 @@ pub struct Pull<'a> {
     pub bits: u32,
     /// Work of changed particles from which a list of them is of no use.
     pub limit: usize,
+    /// At most; what the processor does not have is not used.
+    pub instructions: Instructions,
     pub abort: &'a AtomicBool,
 }
 
@@ -79,7 +111,7 @@ impl Pull<'_> {
         Some(all)
     }
 
-    /// One block, with the instructions that this processor has.
+    /// One block, with the instructions that are wanted and there.
     fn block(
         &self,
         block: (usize, usize),
@@ -87,21 +119,19 @@ impl Pull<'_> {
         columns: Columns<'_>,
         work: &AtomicUsize,
     ) -> Option<Changed> {
-        #[cfg(target_arch = "x86_64")]
-        #[allow(unsafe_code, reason = "the same code for newer processors, after asking for them")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            let counts_bits = has!("bmi1") && has!("bmi2") && has!("lzcnt");
-            if counts_bits && has!("avx512f") && has!("avx512cd") && has!("avx512vl") {
-                // SAFETY: the processor has these instructions, as just asked.
-                return unsafe { self.block_newest(block, scratch, columns, work) };
-            }
-            if counts_bits && has!("avx2") {
-                // SAFETY: the same.
-                return unsafe { self.block_newer(block, scratch, columns, work) };
-            }
+        match self.instructions.min(Instructions::best()) {
+            Instructions::Plain => self.block_plain(block, scratch, columns, work),
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code, reason = "the same code for newer processors, which this one is")]
+            // SAFETY: the processor has these instructions, as just asked.
+            Instructions::Avx2 => unsafe { self.block_newer(block, scratch, columns, work) },
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code, reason = "the same code for newer processors, which this one is")]
+            // SAFETY: the same.
+            Instructions::Avx512 => unsafe { self.block_newest(block, scratch, columns, work) },
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("no processor of another kind has them"),
         }
-        self.block_plain(block, scratch, columns, work)
     }
 
     #[cfg(target_arch = "x86_64")]

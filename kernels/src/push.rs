@@ -4,17 +4,21 @@
 //! Exact: sums are integers, and a code whose sum did not move stays as it is (`towards` is
 //! idempotent). It goes in two steps, so that nothing is reached at random but what fits into a
 //! thread's own cache: first the changed sources write what they give to whom, into bins of
-//! targets; then each bin adds it up and looks at its codes. Lists of particles ascend throughout.
+//! targets; then each bin adds it up and looks at its codes. Sources that get other weights write
+//! what that makes into the same bins ([`Giver`]). Lists of particles ascend throughout.
+
+use std::ops::Range;
 
 use crate::links::Links;
-use crate::round::PUSH_COST;
+use crate::round::{GIFT_COST, PUSH_COST};
 use crate::rows::{end, weight};
 use crate::share::{contribution, share, towards};
 use crate::threads::Crew;
+use crate::weigh::Witness;
 use crate::{memory, threads};
 
 /// Bins that a graph is cut into, and the fewest and most particles of one, as powers of two. Marks
-/// stand in words of 64.
+/// stand in words of 64, and a target within its bin has 16 bits.
 const BINS: u32 = 5;
 const LEAST: u32 = 6;
 const MOST: u32 = 16;
@@ -32,11 +36,59 @@ pub struct Changes {
     pub work: usize,
 }
 
-/// What a target gets more, modulo 2^64 in two halves.
-#[derive(Debug, Clone, Copy)]
-struct Gift {
-    target: u32,
-    more: [u32; 2],
+/// What the targets of a bin get more, modulo 2^64; a target is counted from where its bin begins.
+#[derive(Debug, Default)]
+struct Gifts {
+    /// The target in the lower 16 bits, above it a difference that has 48 bits with its sign.
+    small: Vec<u64>,
+    /// Differences with more bits.
+    large: Vec<(u16, u64)>,
+}
+
+impl Gifts {
+    #[inline(always)]
+    fn put(&mut self, target: u16, more: u64) {
+        if ((more as i64) << 16 >> 16) as u64 == more {
+            self.small.push(more << 16 | u64::from(target));
+        } else {
+            self.large.push((target, more));
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.small.is_empty() && self.large.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.small.clear();
+        self.large.clear();
+    }
+}
+
+/// The target and the difference of a small gift.
+#[inline(always)]
+fn parts(gift: u64) -> (usize, u64) {
+    ((gift & 0xffff) as usize, (gift as i64 >> 16) as u64)
+}
+
+/// What one thread gives, by bin.
+#[derive(Debug, Default)]
+struct Bins {
+    /// Particles of a bin, as a power of two.
+    shift: u32,
+    bins: Vec<Gifts>,
+}
+
+impl Bins {
+    #[inline(always)]
+    fn put(&mut self, target: u32, more: u64) {
+        let within = target & ((1 << self.shift) - 1);
+        self.bins[(target >> self.shift) as usize].put(within as u16, more);
+    }
+
+    fn clear(&mut self) {
+        self.bins.iter_mut().for_each(Gifts::clear);
+    }
 }
 
 /// What stays between delta sweeps.
@@ -47,8 +99,8 @@ pub struct Push {
     marks: Vec<u64>,
     /// By bin: whether it has marks.
     marked: Vec<bool>,
-    /// By thread and bin: empty but for the moment.
-    bins: Vec<Vec<Vec<Gift>>>,
+    /// By thread: empty but from the weighing of a round to its first sweep.
+    bins: Vec<Bins>,
 }
 
 /// What a delta sweep reads and writes.
@@ -75,6 +127,7 @@ impl Push {
     pub fn grow(&mut self, particles: usize) {
         memory::extend(&mut self.marks, particles.div_ceil(64), 0);
         let wider = shift(particles) != shift(self.particles);
+        assert!(!wider || self.waiting() == 0, "gifts wait within a round only");
         let any = wider && self.marked.contains(&true);
         self.marked.resize(particles.div_ceil(1 << shift(particles)), false);
         if any {
@@ -83,38 +136,67 @@ impl Push {
         self.particles = particles;
     }
 
-    /// Takes all marks away.
+    /// Takes all marks and gifts away.
     pub fn forget(&mut self) {
         if self.marked.contains(&true) {
             self.marks.fill(0);
             self.marked.fill(false);
         }
+        self.bins.iter_mut().for_each(Bins::clear);
+    }
+
+    /// Gifts that wait for the next sweep.
+    pub fn waiting(&self) -> usize {
+        let gifts = self.bins.iter().flat_map(|own| &own.bins);
+        gifts.map(|gifts| gifts.small.len() + gifts.large.len()).sum()
     }
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let gifts: usize = self.bins.iter().flatten().map(Vec::capacity).sum();
-        self.marks.capacity() * 8 + gifts * size_of::<Gift>()
+        let gifts = self.bins.iter().flat_map(|own| &own.bins);
+        let bytes = gifts.map(|gifts| gifts.small.capacity() * 8 + gifts.large.capacity() * 16);
+        self.marks.capacity() * 8 + bytes.sum::<usize>()
     }
 
-    /// Takes back what `sources` gave; remembers whose sums moved.
-    pub fn withdraw(&mut self, columns: Columns<'_>, sources: &Changes, crew: Crew) {
-        let thread_count = crew.size(sources.work * PUSH_COST);
-        self.scatter(columns.links, columns.shares, sources, |_| 0, thread_count);
-        let mut bins = std::mem::take(&mut self.bins);
-        let tasks = self.tasks(&bins, columns.sums, columns.codes);
-        threads::queue(tasks, &mut vec![(); thread_count], |(), (number, mut bin)| {
-            bins.iter().for_each(|own| bin.collect(&own[number]));
-        });
-        bins.iter_mut().flatten().for_each(Vec::clear);
-        self.bins = bins;
+    /// One giver for each range of rows, the last of which ends with the last particle.
+    pub fn givers<'a>(
+        &'a mut self,
+        ranges: &[Range<usize>],
+        columns: (&'a mut [u32], &'a [u32]),
+        bits: u32,
+    ) -> Vec<Giver<'a>> {
+        let (shares, codes) = columns;
+        let shares = threads::parts(&mut shares[..self.particles], ranges);
+        let bins = self.ready(ranges.len()).iter_mut();
+        let parts = ranges.iter().zip(shares).zip(bins);
+        parts
+            .map(|((rows, shares), bins)| Giver {
+                first: rows.start,
+                shares,
+                codes,
+                bits,
+                bins,
+                old: 0,
+                new: 0,
+            })
+            .collect()
+    }
+
+    /// Bins for so many threads.
+    fn ready(&mut self, thread_count: usize) -> &mut [Bins] {
+        self.bins.resize_with(self.bins.len().max(thread_count), Bins::default);
+        for own in &mut self.bins {
+            own.shift = shift(self.particles);
+            own.bins.resize_with(self.marked.len(), Gifts::default);
+        }
+        &mut self.bins[..thread_count]
     }
 
     /// Gives what changes with the shares of `changes`, then sets the codes of all particles whose
     /// sums moved; gives those whose code changed.
     pub fn sweep(&mut self, columns: Columns<'_>, changes: &Changes, crew: Crew) -> Changes {
         let Columns { links, shares, sums, codes, exponents, bits } = columns;
-        let thread_count = crew.size(changes.work * PUSH_COST);
+        let thread_count = crew.size(changes.work * PUSH_COST + self.waiting() * GIFT_COST);
         let old = &*codes;
         let new = |source: u32| share(old[source as usize], exponents[source as usize], bits);
         self.scatter(links, shares, changes, new, thread_count);
@@ -122,10 +204,10 @@ impl Push {
         let tasks = self.tasks(&bins, sums, codes);
         let answers =
             threads::queue(tasks, &mut vec![(); thread_count], |(), (number, mut bin)| {
-                bins.iter().for_each(|own| bin.collect(&own[number]));
+                bins.iter().for_each(|own| bin.collect(&own.bins[number]));
                 bin.look(links, bits)
             });
-        bins.iter_mut().flatten().for_each(Vec::clear);
+        bins.iter_mut().for_each(Bins::clear);
         self.bins = bins;
         self.marked.fill(false);
         let mut all = Changes::default();
@@ -145,11 +227,6 @@ impl Push {
         share: impl Fn(u32) -> u32 + Sync,
         thread_count: usize,
     ) {
-        self.bins.resize_with(self.bins.len().max(thread_count), Vec::new);
-        for own in &mut self.bins {
-            own.resize_with(self.marked.len(), Vec::new);
-        }
-        let shift = shift(self.particles);
         let mut tasks = Vec::new();
         let (mut rest, mut start) = (shares, 0);
         let share_of_thread = changes.list.len() / (4 * thread_count);
@@ -160,22 +237,20 @@ impl Push {
             (rest, start) = (after, last + 1);
             tasks.push((sources, part));
         }
-        threads::queue(tasks, &mut self.bins[..thread_count], |bins, (sources, shares)| {
-            scatter(links, sources, shares, &share, |gift: Gift| {
-                bins[(gift.target >> shift) as usize].push(gift);
-            });
+        threads::queue(tasks, self.ready(thread_count), |bins, (sources, shares)| {
+            scatter(links, sources, shares, &share, |target, more| bins.put(target, more));
         });
     }
 
     /// The bins that have gifts or marks; they will have marks.
     fn tasks<'a>(
         &'a mut self,
-        gifts: &[Vec<Vec<Gift>>],
+        gifts: &[Bins],
         sums: &'a mut [u64],
         codes: &'a mut [u32],
     ) -> Vec<(usize, Bin<'a>)> {
         for (bin, marked) in self.marked.iter_mut().enumerate() {
-            *marked |= gifts.iter().any(|own| !own[bin].is_empty());
+            *marked |= gifts.iter().any(|own| !own.bins[bin].is_empty());
         }
         let width = 1 << shift(self.particles);
         let columns = sums.chunks_mut(width).zip(codes.chunks_mut(width));
@@ -188,19 +263,55 @@ impl Push {
     }
 }
 
+/// Brings shares up to date with new weights of their sources, on one thread, and gives targets
+/// what that makes.
+pub struct Giver<'a> {
+    /// Rows from here on.
+    first: usize,
+    shares: &'a mut [u32],
+    /// Of all particles.
+    codes: &'a [u32],
+    bits: u32,
+    bins: &'a mut Bins,
+    /// Shares of the source before and after.
+    old: u32,
+    new: u32,
+}
+
+impl Witness for Giver<'_> {
+    #[inline(always)]
+    fn source(&mut self, source: usize, exponent: u8) {
+        self.new = share(self.codes[source], exponent, self.bits);
+        self.old = std::mem::replace(&mut self.shares[source - self.first], self.new);
+    }
+
+    #[inline(always)]
+    fn link(&mut self, target: u32, old: u32, new: u32) {
+        let more = contribution(new, self.new).wrapping_sub(contribution(old, self.old));
+        if more != 0 {
+            self.bins.put(target, more);
+        }
+    }
+}
+
 impl Bin<'_> {
     /// Adds up and marks what targets get.
-    fn collect(&mut self, gifts: &[Gift]) {
-        for (number, gift) in gifts.iter().enumerate() {
-            if let Some(later) = gifts.get(number + GIFTS_AHEAD) {
-                memory::prefetch(self.sums, later.target as usize - self.first);
-                memory::prefetch(self.codes, later.target as usize - self.first);
+    fn collect(&mut self, gifts: &Gifts) {
+        for (number, &gift) in gifts.small.iter().enumerate() {
+            if let Some(&later) = gifts.small.get(number + GIFTS_AHEAD) {
+                memory::prefetch(self.sums, parts(later).0);
+                memory::prefetch(self.codes, parts(later).0);
             }
-            let row = gift.target as usize - self.first;
-            let more = u64::from(gift.more[0]) | u64::from(gift.more[1]) << 32;
-            self.sums[row] = self.sums[row].wrapping_add(more);
-            self.marks[row / 64] |= 1 << (row % 64);
+            let (row, more) = parts(gift);
+            self.add(row, more);
         }
+        gifts.large.iter().for_each(|&(row, more)| self.add(row.into(), more));
+    }
+
+    #[inline(always)]
+    fn add(&mut self, row: usize, more: u64) {
+        self.sums[row] = self.sums[row].wrapping_add(more);
+        self.marks[row / 64] |= 1 << (row % 64);
     }
 
     /// Sets the codes of the marked particles; takes the marks away.
@@ -239,7 +350,7 @@ fn scatter(
     sources: &[u32],
     shares: &mut [u32],
     share: impl Fn(u32) -> u32,
-    mut put: impl FnMut(Gift),
+    mut put: impl FnMut(u32, u64),
 ) {
     let out = &links.out;
     for (number, &source) in sources.iter().enumerate() {
@@ -258,7 +369,7 @@ fn scatter(
         let mut give = |target: u32, weight: u32| {
             let more = contribution(weight, new).wrapping_sub(contribution(weight, old));
             if more != 0 {
-                put(Gift { target, more: [more as u32, (more >> 32) as u32] });
+                put(target, more);
             }
         };
         for &word in out.row(source as usize) {
@@ -267,5 +378,33 @@ fn scatter(
         for link in links.added.row(source) {
             give(link.target, link.weight);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bin_adds_up_what_it_gets_however_large() {
+        let edge = 1u64 << 47;
+        let more = [1, edge - 1, edge, edge + 1, 1 << 62, 0u64.wrapping_sub(1)];
+        let all: Vec<u64> = more.iter().flat_map(|&more| [more, more.wrapping_neg()]).collect();
+        let mut bins = Bins { shift: 6, bins: Vec::new() };
+        bins.bins.resize_with(3, Gifts::default);
+        for (target, &more) in (64..).zip(&all) {
+            bins.put(target, more);
+            bins.put(64, more);
+        }
+        assert_eq!((bins.bins[1].small.len(), bins.bins[1].large.len()), (14, 10));
+        assert!(bins.bins[0].is_empty() && bins.bins[2].is_empty());
+        let (mut sums, mut codes, mut marks) = (vec![5u64; 64], vec![0; 64], [0]);
+        let columns = (&mut sums[..], &mut codes[..], &mut marks[..]);
+        let mut bin = Bin { first: 64, sums: columns.0, codes: columns.1, marks: columns.2 };
+        bin.collect(&bins.bins[1]);
+        // Each comes with its opposite.
+        assert_eq!(sums[0], 5u64.wrapping_add(all[0]));
+        assert!((1..all.len()).all(|n| sums[n] == all[n].wrapping_add(5)));
+        assert_eq!(marks[0], (1 << all.len()) - 1);
     }
 }

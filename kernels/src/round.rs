@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::links::Links;
 use crate::memory;
-use crate::pull::{Columns, Pull};
+use crate::pull::{Columns, Instructions, Pull};
 use crate::push::{self, Changes, Push};
 use crate::share::share;
 use crate::threads::Crew;
 use crate::tiles::SPAN;
+use crate::weigh::{self, Weigher};
 
 /// Which sweeps an engine may use; the answer is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +41,18 @@ enum Ahead {
 /// first, when one of a full sweep costs 1.
 pub const PUSH_COST: usize = 8;
 const STALE_COST: usize = 8;
+/// What the target's part of it costs.
+pub const GIFT_COST: usize = 4;
+
+/// Of so many codes one may change before a list of changes is of no use.
+const LISTED: usize = 16;
 
 #[derive(Debug)]
 pub struct Round {
     pub base: u64,
     pub bits: u32,
+    /// Of full sweeps.
+    instructions: Instructions,
     pub codes: Vec<u32>,
     pub exponents: Vec<u8>,
     /// Up to a multiple of the chunks of tiles.
@@ -64,13 +72,29 @@ pub struct Sweeps {
     pub full: u32,
     pub delta: u32,
     pub changed_in_last: u64,
+    /// Particles whose code changed, some more than once; `None`: too many for a list.
+    pub changed: Option<Vec<u32>>,
+}
+
+impl Sweeps {
+    /// Takes down what a sweep changed, up to `most` particles.
+    fn list(&mut self, ahead: &Ahead, most: usize) {
+        self.changed = match (ahead, self.changed.take()) {
+            (Ahead::List(changes), Some(mut all)) if all.len() + changes.list.len() <= most => {
+                all.extend_from_slice(&changes.list);
+                Some(all)
+            }
+            _ => None,
+        };
+    }
 }
 
 impl Round {
-    pub fn new() -> Round {
+    pub fn new(instructions: Instructions) -> Round {
         Round {
             base: 0,
             bits: 0,
+            instructions,
             codes: Vec::new(),
             exponents: Vec::new(),
             shares: Vec::new(),
@@ -107,19 +131,24 @@ impl Round {
         self.exact
     }
 
-    /// Takes out what `sources` gave, before their weights change; they give anew in the next
-    /// sweep. Only while exact.
-    pub fn withdraw(&mut self, links: &Links, sources: Changes, crew: Crew) {
-        let (push, columns) = self.columns(links);
-        push.withdraw(columns, &sources, crew);
-        match &mut self.ahead {
-            Ahead::List(ahead) => {
-                ahead.list.extend(sources.list);
-                ahead.list.sort_unstable();
-                ahead.list.dedup();
-                ahead.work += sources.work;
-            }
-            Ahead::Next | Ahead::All => unreachable!("a round ends with a list while exact"),
+    /// Weighs the links of `sources` anew. If they give, which takes exact sums, their targets get
+    /// the difference in the next sweep; else nothing is exact any more.
+    pub fn weigh(
+        &mut self,
+        weigher: &Weigher<'_>,
+        links: &mut Links,
+        (sources, give): (&[u32], bool),
+        thread_count: usize,
+    ) {
+        let ranges = weigh::spread(sources, links, thread_count);
+        if give {
+            let columns = (&mut self.shares[..], &self.codes[..]);
+            let givers = self.push.givers(&ranges, columns, self.bits);
+            weigher.some(links, &mut self.exponents, sources, &ranges, givers);
+        } else {
+            self.forget();
+            let nobody = vec![(); ranges.len()];
+            weigher.some(links, &mut self.exponents, sources, &ranges, nobody);
         }
     }
 
@@ -132,7 +161,7 @@ impl Round {
         crew: Crew,
         abort: &AtomicBool,
     ) -> Option<Sweeps> {
-        let mut done = Sweeps::default();
+        let mut done = Sweeps { changed: Some(Vec::new()), ..Sweeps::default() };
         let most = links.len() / PUSH_COST;
         for _ in 0..limit {
             if abort.load(Ordering::Relaxed) {
@@ -143,7 +172,8 @@ impl Round {
                     (Strategy::Full, _) => true,
                     (Strategy::Delta, _) => false,
                     (Strategy::Cheapest, Ahead::List(changes)) => {
-                        changes.work > most + links.stale() * STALE_COST / PUSH_COST
+                        let work = changes.work * PUSH_COST + self.push.waiting() * GIFT_COST;
+                        work > links.len() + links.stale() * STALE_COST
                     }
                     (Strategy::Cheapest, _) => true,
                 };
@@ -159,6 +189,7 @@ impl Round {
                 done.delta += 1;
                 self.push(links, crew)
             };
+            done.list(&self.ahead, self.codes.len() / LISTED);
             if done.changed_in_last == 0 {
                 break;
             }
@@ -201,6 +232,7 @@ impl Round {
             base: self.base,
             bits: self.bits,
             limit,
+            instructions: self.instructions,
             abort,
         };
         let columns =

@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicBool;
 
 use cyber_kernels::{
-    cpu, starting_codes, Error, Graph, Link, Options, Parameters, Strategy as Sweeps,
+    cpu, starting_codes, Error, Graph, Instructions, Link, Options, Parameters, Strategy as Sweeps,
 };
 use proptest::prelude::*;
 
@@ -76,7 +76,7 @@ fn engines() -> Vec<Graph> {
     let alone = all.into_iter().flat_map(|s| [(1, s, 0), (1, s, 40), (1, s, usize::MAX)]);
     let together = [(3, Sweeps::Full, usize::MAX), (2, Sweeps::Delta, 40)];
     let with = |(threads, strategy, apart)| {
-        Graph::with(Options { threads, strategy, apart, work_per_thread: 1 })
+        Graph::with(Options { threads, strategy, apart, work_per_thread: 1, ..Options::default() })
     };
     alone.chain(together).map(with).chain([Graph::new(2)]).collect()
 }
@@ -115,7 +115,7 @@ fn check_with(steps: &[Step], mut engines: Vec<Graph>) {
             graph.append_links(one);
             step.stakes.iter().for_each(|&(neuron, stake)| graph.set_stake(neuron, stake));
             graph.append_links(two);
-            let outcome = graph.run(parameters, &start, &go).expect("a legal round");
+            let outcome = graph.run(parameters, start.clone(), &go).expect("a legal round");
             let name = format!("engine {engine}, round {number}");
             assert_eq!(&outcome.codes, expected.last().expect("a sweep"), "{name}");
             assert_eq!(outcome.sweeps as usize, expected.len(), "{name}: sweeps");
@@ -127,8 +127,33 @@ fn check_with(steps: &[Step], mut engines: Vec<Graph>) {
     }
 }
 
+/// Full sweeps with each set of instructions that this processor has.
+fn engines_of_all_instructions() -> Vec<Graph> {
+    let all = [Instructions::Plain, Instructions::Avx2, Instructions::Avx512];
+    let here = all.into_iter().filter(|&wanted| wanted <= Instructions::best());
+    let with = |instructions| {
+        let strategy = Sweeps::Full;
+        Graph::with(Options { strategy, apart: 40, instructions, ..Options::default() })
+    };
+    here.map(with).collect()
+}
+
+#[test]
+fn every_set_of_instructions_gives_the_codes_of_the_definition() {
+    for seed in [5, 6] {
+        check_with(&growth(seed, 110, 3000), engines_of_all_instructions());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn every_set_of_instructions_agrees_with_the_definition_over_random_histories(
+        steps in history(),
+    ) {
+        check_with(&steps, engines_of_all_instructions());
+    }
+
     #[test]
     fn engines_agree_with_the_definition_over_random_histories(steps in history()) {
         check(&steps);
@@ -202,7 +227,13 @@ fn one_two_and_sixteen_threads_agree_over_a_hundred_rounds_of_growth() {
     let strategies = [Sweeps::Cheapest, Sweeps::Full, Sweeps::Delta];
     let ways = strategies.into_iter().flat_map(|s| [(1, s), (2, s), (16, s)]);
     let with = |(threads, strategy)| {
-        Graph::with(Options { threads, strategy, apart: 300, work_per_thread: 1 })
+        Graph::with(Options {
+            threads,
+            strategy,
+            apart: 300,
+            work_per_thread: 1,
+            ..Options::default()
+        })
     };
     for seed in [3, 4] {
         check_with(&growth(seed, 110, 3000), ways.clone().map(with).collect());
@@ -219,7 +250,8 @@ fn a_growing_graph_is_swept_both_ways_and_put_in_order_now_and_then() {
         graph.append_links(&step.links);
         step.stakes.iter().for_each(|&(neuron, stake)| graph.set_stake(neuron, stake));
         let start = starting_codes(&codes, (15, 0), step.particles, (15, 0));
-        let outcome = graph.run(&PARAMETERS, &start, &AtomicBool::new(false)).expect("a round");
+        let outcome =
+            graph.run(&PARAMETERS, start.clone(), &AtomicBool::new(false)).expect("a round");
         full += outcome.timing.full_sweeps;
         delta += outcome.timing.delta_sweeps;
         built += u32::from(outcome.timing.built);
@@ -233,8 +265,13 @@ fn a_round_aborted_at_any_moment_can_be_made_again() {
     for (number, strategy) in
         [Sweeps::Cheapest, Sweeps::Delta, Sweeps::Full].into_iter().cycle().take(24).enumerate()
     {
-        let mut graph =
-            Graph::with(Options { threads: 2, strategy, apart: 50, work_per_thread: 1 });
+        let mut graph = Graph::with(Options {
+            threads: 2,
+            strategy,
+            apart: 50,
+            work_per_thread: 1,
+            ..Options::default()
+        });
         let (mut links, mut stakes, mut codes) = (Vec::new(), vec![0; 16], Vec::new());
         for (step, last) in growth(number as u64, 8, 500).into_iter().zip(0..) {
             graph.grow(step.particles);
@@ -251,14 +288,14 @@ fn a_round_aborted_at_any_moment_can_be_made_again() {
                     (0..number * last).for_each(|_| std::thread::yield_now());
                     abort.store(true, std::sync::atomic::Ordering::Relaxed);
                 });
-                graph.run(&PARAMETERS, &start, &abort)
+                graph.run(&PARAMETERS, start.clone(), &abort)
             });
             let expected = cpu::round(&links, &stakes, &PARAMETERS, start.clone());
             let again = match answer {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     assert_eq!(error, Error::Aborted);
-                    graph.run(&PARAMETERS, &start, &AtomicBool::new(false)).expect("a round")
+                    graph.run(&PARAMETERS, start.clone(), &AtomicBool::new(false)).expect("a round")
                 }
             };
             assert_eq!(Some(&again.codes), expected.last());
@@ -306,11 +343,11 @@ fn an_aborted_round_leaves_the_graph_ready_for_the_next() {
     graph.append_links(&[Link { neuron: 0, from: 0, to: 1 }, Link { neuron: 0, from: 1, to: 0 }]);
     graph.set_stake(0, 7_000_000);
     let start = starting_codes(&[], (15, 0), 2, (15, 0));
-    let aborted = graph.run(&PARAMETERS, &start, &AtomicBool::new(true));
+    let aborted = graph.run(&PARAMETERS, start.clone(), &AtomicBool::new(true));
     assert_eq!(aborted.unwrap_err(), Error::Aborted);
     let links = [Link { neuron: 0, from: 0, to: 1 }, Link { neuron: 0, from: 1, to: 0 }];
     let expected = cpu::round(&links, &[7_000_000], &PARAMETERS, start.clone());
-    let outcome = graph.run(&PARAMETERS, &start, &AtomicBool::new(false)).unwrap();
+    let outcome = graph.run(&PARAMETERS, start.clone(), &AtomicBool::new(false)).unwrap();
     assert_eq!(Some(&outcome.codes), expected.last());
 }
 
@@ -319,7 +356,8 @@ fn codes_and_parameters_out_of_range_are_refused() {
     let go = AtomicBool::new(false);
     let mut graph = Graph::new(1);
     graph.grow(2);
-    let mut run = |parameters: Parameters, codes: &[u32]| graph.run(&parameters, codes, &go).err();
+    let mut run =
+        |parameters: Parameters, codes: &[u32]| graph.run(&parameters, codes.to_vec(), &go).err();
     let start = starting_codes(&[], (15, 0), 2, (15, 0));
     assert_eq!(run(PARAMETERS, &start), None);
     assert_eq!(run(PARAMETERS, &start[1..]), Some(Error::CodesLength { codes: 1, particles: 2 }));

@@ -1,11 +1,12 @@
 //! The gRPC and REST servers: their sockets, and the threads both run on.
 //!
 //! Invariants: their threads, those that answer queries included, give way to all other threads of
-//! the machine ([`GIVE_WAY`]), so that no flood of queries slows a block; both are bound before the
-//! start of the node goes on. Deliberately absent: what they answer (`query`).
+//! the machine ([`crate::niceness`]), so that no flood of queries slows a block; both are bound
+//! before the start of the node goes on. Deliberately absent: what they answer (`query`).
 
 use crate::config::{ApiSettings, Config};
 use crate::error::Fault;
+use crate::niceness::give_way;
 use crate::query::gate::{Gate, GateLimits};
 use crate::query::remote::Remote;
 use crate::query::{grpc, listen, rest, Queries};
@@ -18,8 +19,6 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-/// Added to the niceness of the servers' threads.
-const GIVE_WAY: i32 = 10;
 /// Threads that read and write sockets.
 const SOCKET_THREADS: usize = 2;
 /// Threads for work besides queries.
@@ -133,12 +132,7 @@ fn runtime(places: usize) -> Result<Runtime, Fault> {
         .worker_threads(SOCKET_THREADS)
         .max_blocking_threads(places + SPARE_THREADS)
         .thread_name("api")
-        .on_thread_start(|| {
-            // On Linux niceness is a thread's own. Where it cannot be had, the node works too.
-            if let Err(error) = rustix::process::nice(GIVE_WAY) {
-                tracing::debug!(%error, "a thread of the API has the usual niceness");
-            }
-        })
+        .on_thread_start(|| give_way("api"))
         .enable_all()
         .build();
     runtime.map_err(|error| Fault::Setup(format!("the API's threads: {error}")))

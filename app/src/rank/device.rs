@@ -116,8 +116,9 @@ impl Source for FrozenGraph {
     }
 }
 
-/// How long a worker may take for a round: as long as the CPU, starting after it, would still be
-/// done by the next boundary, and no more than half of the time between two boundaries.
+/// What a round may take of the node. How long a worker: as long as the CPU, starting after it,
+/// would still be done by the next boundary, and no more than half of the time between two
+/// boundaries. How many threads: all but one where that is fast enough.
 #[derive(Default)]
 pub struct Budget {
     began: Option<Instant>,
@@ -148,6 +149,15 @@ impl Budget {
         (between / 2).min(after_cpu).clamp(LEAST, MOST)
     }
 
+    /// How many of `most` threads the CPU's sweeps use: one fewer, which blocks have to themselves,
+    /// where the last round took less than a quarter of the time between two boundaries.
+    pub fn threads(&self, most: usize) -> usize {
+        match self.between {
+            Some(between) if self.took * 4 < between => most.saturating_sub(1).max(1),
+            _ => most,
+        }
+    }
+
     /// The round ended.
     pub fn end(&mut self) {
         self.took = self.began.map_or(Duration::ZERO, |began| began.elapsed());
@@ -170,6 +180,18 @@ mod tests {
         assert_eq!(limit(10_000, 9_000), 250);
         assert_eq!(limit(3, 1), 250);
         assert_eq!(limit(3_600_000, 1), 30_000);
+    }
+
+    #[test]
+    fn a_round_leaves_a_thread_to_blocks_where_it_has_the_time() {
+        let threads = |between: Option<u64>, took: u64, most: usize| {
+            let ms = Duration::from_millis;
+            Budget { began: None, between: between.map(ms), took: ms(took) }.threads(most)
+        };
+        assert_eq!(threads(Some(10_000), 100, 4), 3);
+        assert_eq!(threads(Some(10_000), 100, 1), 1);
+        assert_eq!(threads(Some(10_000), 2_500, 4), 4);
+        assert_eq!(threads(None, 0, 4), 4);
     }
 
     #[test]

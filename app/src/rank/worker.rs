@@ -8,6 +8,7 @@ use super::device::{Budget, FrozenGraph, Setup};
 use super::input::{Feed, Moved};
 use crate::error::Fault;
 use crate::modules::rank::{state, Frozen};
+use crate::niceness::give_way;
 use crate::store::Snapshot;
 use crate::telemetry::{timed, RoundPhase};
 use cyber_kernels::gpu::{Engine, Work};
@@ -39,21 +40,23 @@ pub struct Worker {
 pub type BeforeRound = Box<dyn Fn(u64) + Send>;
 
 impl Worker {
-    /// Starts the thread. `threads`: how many a sweep may use.
+    /// Starts the thread. `threads`: how many a sweep may use, see [`Budget::threads`].
     pub fn new(threads: usize, before_round: Option<BeforeRound>, device: Option<Setup>) -> Worker {
         let (jobs, inbox) = channel::<Job>();
         let (outbox, results) = channel();
         let abort = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&abort);
         let body = move || {
-            yield_to_consensus();
+            give_way("rank");
             let mut engine = Engine::new(threads, device.map(Setup::into_parts));
             let mut budget = Budget::default();
             while let Ok(job) = inbox.recv() {
                 if let Some(hook) = &before_round {
                     hook(job.frozen.round);
                 }
-                let outcome = compute(&mut engine, &job, budget.begin(), &flag);
+                let limit = budget.begin();
+                engine.set_threads(budget.threads(threads));
+                let outcome = compute(&mut engine, &job, limit, &flag);
                 budget.end();
                 if outbox.send(outcome).is_err() {
                     return;
@@ -115,21 +118,10 @@ fn compute(
         particles: feed.particles,
         links: &feed.links,
         stakes: &feed.stakes,
-        codes: &feed.codes,
+        codes: feed.codes,
         parameters: feed.parameters,
         source: Arc::new(FrozenGraph { frozen: job.frozen.clone(), snapshot }),
         limit,
     };
-    engine.run(&work, abort)
-}
-
-/// Lowers the priority of this thread and of those it will start, so that blocks, checks and
-/// queries go first while a round runs. A system that refuses loses only that.
-pub fn yield_to_consensus() {
-    /// About a tenth of the processor beside a busy thread of the usual priority.
-    const NICENESS: i32 = 10;
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::warn!(%error, "rounds run at the priority of blocks");
-    }
+    engine.run(work, abort)
 }

@@ -21,11 +21,11 @@ pub struct Input {
 
 const SEED: u64 = 0x0063_7962_6572;
 
-/// 2^`scale` particles and about `degree` links for each; a ninth more links for later.
+/// 2^`scale` particles and about `degree` links for every two; a ninth more links for later.
 pub fn generate(kind: Kind, scale: u32, degree: u32) -> Input {
     let particles = 1u32 << scale;
     let neurons = (particles >> 5).max(16);
-    let count = u64::from(particles) * u64::from(degree);
+    let count = u64::from(particles) * u64::from(degree) / 2;
     let mut edges: Vec<(Link, u32)> = (0..count + count / 9)
         .map(|edge| {
             let (from, to) = match kind {

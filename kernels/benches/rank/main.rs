@@ -1,7 +1,10 @@
-//! `cargo bench -p cyber-kernels -- [S] [M] [L]`: our sweeps and rounds beside those of others, on
-//! one graph in one process, variants interleaved; writes `kernels/benches/report.md` and `.json`.
+//! `cargo bench -p cyber-kernels --bench rank -- [S] [M] [L] [XL]`: our sweeps and rounds beside
+//! those of others, on one graph in one process, variants interleaved; writes
+//! `kernels/benches/report.md` and `.json`.
 //! A variant whose result is wrong is not timed: the program ends. `--sweeps` leaves out the rounds
-//! with new links, `--rmat` and `--uniform` measure only that kind. L needs 10 GB.
+//! with new links; `--rounds` measures nothing else, shows ratios and writes no report; `--rmat`
+//! and `--uniform` measure only that kind. L needs 10 GB, XL 100 GB; a size that does not fit is
+//! refused before anything is measured.
 #![allow(clippy::float_arithmetic, reason = "a benchmark; opponents compute in floats")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -20,7 +23,7 @@ use generator::{generate, Input, Kind};
 use report::{DeltaRow, Report, Section};
 
 const RUNS: usize = 7;
-/// Runs of a round with new links at size L.
+/// Runs of a round with new links at sizes L and XL.
 const FEW_RUNS: usize = 3;
 const SHAPE: (u32, u32) = (15, 0);
 const PARAMETERS: Parameters = Parameters {
@@ -31,28 +34,59 @@ const PARAMETERS: Parameters = Parameters {
     base_shift: SHAPE.1,
 };
 
+/// Name, particles as a power of two, links for every two particles.
+const SIZES: [(&str, u32, u32); 4] = [("S", 17, 16), ("M", 20, 16), ("L", 23, 24), ("XL", 27, 15)];
+/// Measured at size L: both engines, all opponents and the list of links.
+const BYTES_PER_LINK: usize = 100;
+
 fn main() {
-    let sizes: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let chosen = |name: &str| match sizes.is_empty() {
-        true => name != "L",
-        false => sizes.iter().any(|size| size == name),
-    };
+    let chosen = chosen().unwrap_or_else(|refusal| {
+        eprintln!("{refusal}");
+        std::process::exit(2);
+    });
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut report = Report::read(threads);
-    for (size, scale, degree) in [("S", 17, 8), ("M", 20, 8), ("L", 23, 12)] {
+    for (size, scale, degree) in chosen {
         for (kind, name, other) in
             [(Kind::Rmat, "RMAT", "--uniform"), (Kind::Uniform, "uniform", "--rmat")]
         {
-            if chosen(size) && !flag(other) {
+            if !flag(other) {
                 eprintln!("{name} {size}");
                 let input = generate(kind, scale, degree);
                 report.put(section(format!("{name} {size}"), input, threads, size));
-                report.write();
+                if !flag("--rounds") {
+                    report.write();
+                }
             }
         }
     }
     eprintln!("done");
-    println!("{}", report.markdown());
+    if !flag("--rounds") {
+        println!("{}", report.markdown());
+    }
+}
+
+/// The sizes that arguments name, S and M if they name none; or why this machine cannot.
+fn chosen() -> Result<Vec<(&'static str, u32, u32)>, String> {
+    let mut names: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    if names.is_empty() {
+        names = vec!["S".to_owned(), "M".to_owned()];
+    }
+    let known = |name: &String| SIZES.iter().any(|size| size.0 == name);
+    if let Some(name) = names.iter().find(|&name| !known(name)) {
+        return Err(format!("{name} is no size: S, M, L and XL are"));
+    }
+    let chosen: Vec<_> =
+        SIZES.into_iter().filter(|size| names.iter().any(|name| name == size.0)).collect();
+    for (name, scale, degree) in &chosen {
+        let needed = (BYTES_PER_LINK * *degree as usize) << (scale - 1);
+        let there = memory::total();
+        if there != 0 && needed > there {
+            let (needed, there) = (needed >> 30, there >> 30);
+            return Err(format!("{name} needs about {needed} GiB of memory, here are {there} GiB"));
+        }
+    }
+    Ok(chosen)
 }
 
 /// Whether an argument is there: `--sweeps` measures no rounds with new links.
@@ -68,8 +102,11 @@ fn section(name: String, input: Input, threads: usize, size: &str) -> Section {
     let (load, build) = (start.elapsed(), cold.timing.weights);
     let peak_bytes = memory::peak().saturating_sub(before);
     let bytes = graph.bytes();
-    let sweeps = sweeps::measure(&input, &mut graph, threads, size == "S");
-    let runs = if size == "L" { FEW_RUNS } else { RUNS };
+    let sweeps = match flag("--rounds") {
+        true => Vec::new(),
+        false => sweeps::measure(&input, &mut graph, threads, size == "S"),
+    };
+    let runs = if size.ends_with('L') { FEW_RUNS } else { RUNS };
     let deltas = if flag("--sweeps") { Vec::new() } else { deltas(&input, graph, threads, runs) };
     Section {
         name,
@@ -99,7 +136,7 @@ fn engine(input: &Input, threads: usize, strategy: Strategy) -> Graph {
 }
 
 fn round(graph: &mut Graph, parameters: &Parameters, codes: &[u32]) -> Outcome {
-    graph.run(parameters, codes, &AtomicBool::new(false)).expect("a legal round")
+    graph.run(parameters, codes.to_vec(), &AtomicBool::new(false)).expect("a legal round")
 }
 
 fn millis(time: Duration) -> f64 {
@@ -133,6 +170,7 @@ fn deltas(input: &Input, mut full: Graph, threads: usize, runs: usize) -> Vec<De
             row.add(&expected, &found);
             codes = found.codes;
         }
+        eprintln!("{}: {:.2}", row.part, row.ratio());
         rows.push(row);
     }
     rows

@@ -71,7 +71,7 @@ pub struct Work<'a> {
     /// Rank-stakes that moved.
     pub stakes: &'a [(u32, u64)],
     /// The codes the round starts from.
-    pub codes: &'a [u32],
+    pub codes: Vec<u32>,
     pub parameters: Parameters,
     /// All of it, for a worker that starts from nothing.
     pub source: Arc<dyn Source>,
@@ -116,6 +116,11 @@ impl Engine {
         Engine { graph: Graph::new(threads), device: device.map(Device::new) }
     }
 
+    /// Rounds on the CPU use at most `threads` threads from now on.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.graph.set_threads(threads);
+    }
+
     /// Links taken in so far.
     pub fn links(&self) -> u64 {
         self.graph.links()
@@ -135,12 +140,12 @@ impl Engine {
     }
 
     /// Takes in what is new and computes a round, as [`Graph::run`] does.
-    pub fn run(&mut self, work: &Work<'_>, abort: &AtomicBool) -> Result<Outcome, Error> {
+    pub fn run(&mut self, work: Work<'_>, abort: &AtomicBool) -> Result<Outcome, Error> {
         self.graph.grow(work.particles);
         self.graph.append_links(work.links);
         work.stakes.iter().for_each(|&(neuron, stake)| self.graph.set_stake(neuron, stake));
         if let Some(device) = &mut self.device {
-            if let Some(outcome) = device.round(&mut self.graph, work, abort)? {
+            if let Some(outcome) = device.round(&mut self.graph, &work, abort)? {
                 return Ok(outcome);
             }
         }
@@ -277,10 +282,10 @@ fn attempt(
         true => 0,
         false => 1 + (choice % u64::from(among)) as u32,
     };
-    let found = client.run(parameters, work.codes, sample, wanted)?;
+    let found = client.run(parameters, &work.codes, sample, wanted)?;
     let sweeps = begin.elapsed();
     let begin = now();
-    by_computing(graph, parameters, work.codes, &found, (checks, choice, abort))?;
+    by_computing(graph, parameters, &work.codes, &found, (checks, choice, abort))?;
     let timing = Timing {
         weights,
         sweeps,

@@ -15,6 +15,12 @@
 //! The worker is a process of its own (`cyber-gpu`) because a driver's errors stay until a process
 //! ends, because a device that hangs cannot be called back, and because a node must start where
 //! there is no driver at all.
+//!
+//! Deliberately absent: rows of one to four pairs transposed in groups of 32 (such a row is 32
+//! bytes in one place, which a device fetches as one sector either way; transposed, a row that
+//! grows would move its 31 neighbours), and several threads for a graph's first weights (only a
+//! worker's start and a change of damping or source stake weigh all links, and rounds do not wait
+//! for a start: the CPU computes them meanwhile).
 
 mod client;
 #[cfg(feature = "cuda")]
@@ -38,7 +44,7 @@ pub use device::{Device, DeviceError};
 pub use engine::{Engine, Event, Options, Report, Work};
 pub use host::build_shim;
 pub use resident::{Resident, Start, Sweeps};
-pub use self_test::run as self_test;
+pub use self_test::{run as self_test, Listed};
 pub use shared::Shared;
 pub use verify::Checks;
 pub use worker::{hand_over, serve, Ended};

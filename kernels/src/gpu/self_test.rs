@@ -9,13 +9,16 @@ use crate::{cpu, starting_codes, Link, Parameters};
 const PARTICLES: u32 = 5_000;
 const NEURONS: u32 = 24;
 
-struct Grown {
-    particles: u32,
-    links: Vec<Link>,
-    stakes: Vec<(u32, u64)>,
+/// A graph as plain lists, for tests of workers.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    pub particles: u32,
+    pub links: Vec<Link>,
+    /// By neuron.
+    pub stakes: Vec<u64>,
 }
 
-impl Source for Grown {
+impl Source for Listed {
     fn particles(&self) -> u32 {
         self.particles
     }
@@ -29,7 +32,7 @@ impl Source for Grown {
     }
 
     fn stakes(&self) -> Vec<(u32, u64)> {
-        self.stakes.clone()
+        (0..).zip(self.stakes.iter().copied()).collect()
     }
 }
 
@@ -42,14 +45,13 @@ pub fn run(client: &mut Client, wanted: Wanted<'_>) -> Result<(), Fault> {
         sweeps: 12,
         base_shift: 0,
     };
-    let mut graph = Grown { particles: 0, links: Vec::new(), stakes: Vec::new() };
+    let mut graph = Listed::default();
     let mut codes = Vec::new();
     for stage in 0..3 {
-        graph.grow(stage);
+        grow(&mut graph, stage);
         codes = starting_codes(&codes, (15, 0), graph.particles, (15, 0));
-        let stakes: Vec<u64> = graph.stakes.iter().map(|&(_, stake)| stake).collect();
-        let history = cpu::round(&graph.links, &stakes, &parameters, codes.clone());
-        client.take(&graph, &graph.stakes, wanted)?;
+        let history = cpu::round(&graph.links, &graph.stakes, &parameters, codes.clone());
+        client.take(&graph, &graph.stakes(), wanted)?;
         let found = client.run(&parameters, &codes, 2, wanted)?;
         let hashes = [&codes].into_iter().chain(&history).map(|codes| hash::codes(codes));
         let same = found.hashes.iter().copied().eq(hashes);
@@ -61,32 +63,29 @@ pub fn run(client: &mut Client, wanted: Wanted<'_>) -> Result<(), Fault> {
     client.clear(wanted)
 }
 
-impl Grown {
-    /// More of everything. Links are unique: each is of another pair of neuron and source.
-    fn grow(&mut self, stage: u32) {
-        self.particles = PARTICLES + stage * 40;
-        self.stakes = (0..NEURONS)
-            .map(|neuron| (neuron, (7 + u64::from(stage)) << (neuron * 57 / NEURONS)))
-            .collect();
-        let neuron = |n: u32| (n / 7 + stage * 5) % NEURONS;
-        let share = PARTICLES / 3;
-        let mut add = |from: u32, to: u32| {
-            self.links.push(Link { neuron: neuron(from), from, to });
-        };
-        for n in stage * share..(stage + 1) * share {
-            // Rows of thousands, of a hundred, of ten, of a few words; a tenth lead nowhere.
-            if n % 10 != 0 {
-                add(n, 0);
-                add(n, 1 + n % 40);
-                add(n, 50 + n % 300);
-                add(n, 400 + n % 3_000);
-            }
+/// More of everything. Links are unique: each is of another pair of neuron and source.
+fn grow(graph: &mut Listed, stage: u32) {
+    graph.particles = PARTICLES + stage * 40;
+    let stake = |neuron| (7 + u64::from(stage)) << (neuron * 57 / NEURONS);
+    graph.stakes = (0..NEURONS).map(stake).collect();
+    let neuron = |n: u32| (n / 7 + stage * 5) % NEURONS;
+    let share = PARTICLES / 3;
+    let mut add = |from: u32, to: u32| {
+        graph.links.push(Link { neuron: neuron(from), from, to });
+    };
+    for n in stage * share..(stage + 1) * share {
+        // Rows of thousands, of a hundred, of ten, of a few words; a tenth lead nowhere.
+        if n % 10 != 0 {
+            add(n, 0);
+            add(n, 1 + n % 40);
+            add(n, 50 + n % 300);
+            add(n, 400 + n % 3_000);
         }
-        let new = self.particles - 40;
-        for n in new..self.particles {
-            add(n, n - new);
-            add(0, n);
-        }
+    }
+    let new = graph.particles - 40;
+    for n in new..graph.particles {
+        add(n, n - new);
+        add(0, n);
     }
 }
 
@@ -98,8 +97,8 @@ mod tests {
 
     #[test]
     fn the_test_has_rows_of_every_bin_and_no_link_twice() {
-        let mut graph = Grown { particles: 0, links: Vec::new(), stakes: Vec::new() };
-        (0..3).for_each(|stage| graph.grow(stage));
+        let mut graph = Listed::default();
+        (0..3).for_each(|stage| grow(&mut graph, stage));
         let unique: BTreeSet<Link> = graph.links.iter().copied().collect();
         assert_eq!(unique.len(), graph.links.len());
         let mut lengths = vec![0; graph.particles as usize];

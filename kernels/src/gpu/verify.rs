@@ -117,7 +117,7 @@ pub fn by_computing(
     (checks, choice, abort): (&Checks, u64, &AtomicBool),
 ) -> Result<(), Found> {
     if checks.cover(graph, found.sweeps) {
-        let own = graph.run(parameters, start, abort)?;
+        let own = graph.run(parameters, start.to_vec(), abort)?;
         let is = (own.sweeps, own.changed_in_last_sweep);
         if (found.sweeps, found.changed_in_last_sweep) != is || found.codes != own.codes {
             return Err(wrong(first_difference("round", &found.codes, &own.codes)));
@@ -127,7 +127,7 @@ pub fn by_computing(
     let Some([before, after]) = &found.sample else { return Ok(()) };
     if size(graph) <= checks.sweep_work {
         let one = Parameters { sweeps: 1, ..*parameters };
-        let own = graph.run(&one, before, abort).map_err(theirs)?;
+        let own = graph.run(&one, before.clone(), abort).map_err(theirs)?;
         if own.codes != *after {
             return Err(wrong(first_difference("sweep", after, &own.codes)));
         }

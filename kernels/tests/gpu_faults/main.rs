@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use cyber_kernels::gpu::{
-    self, Checks, Device, Engine, Event, Fault, Options, Program, Report, Source, Work,
+    self, Checks, Device, Engine, Event, Fault, Listed, Options, Program, Report, Work,
 };
 use cyber_kernels::{cpu, starting_codes, Link, Parameters};
 use false_worker::{Numbers, Trick};
@@ -24,36 +24,10 @@ const PARAMETERS: Parameters = Parameters {
     base_shift: 0,
 };
 
-/// A graph as it stands frozen.
-#[derive(Clone)]
-struct Frozen {
-    particles: u32,
-    links: Vec<Link>,
-    stakes: Vec<u64>,
-}
-
-impl Source for Frozen {
-    fn particles(&self) -> u32 {
-        self.particles
-    }
-
-    fn links(&self) -> u32 {
-        self.links.len() as u32
-    }
-
-    fn link(&self, number: u32) -> Link {
-        self.links[number as usize]
-    }
-
-    fn stakes(&self) -> Vec<(u32, u64)> {
-        (0..).zip(self.stakes.iter().copied()).collect()
-    }
-}
-
 /// A history of rounds, computed by an engine and by the definition.
 struct History {
     numbers: Numbers,
-    frozen: Frozen,
+    frozen: Listed,
     known: BTreeSet<Link>,
     codes: Vec<u32>,
     limit: Duration,
@@ -61,7 +35,7 @@ struct History {
 
 impl History {
     fn new(seed: u64, limit: Duration) -> History {
-        let frozen = Frozen { particles: 1, links: Vec::new(), stakes: vec![0; 8] };
+        let frozen = Listed { particles: 1, links: Vec::new(), stakes: vec![0; 8] };
         let numbers = Numbers(seed);
         History { numbers, frozen, known: BTreeSet::new(), codes: Vec::new(), limit }
     }
@@ -91,12 +65,12 @@ impl History {
             particles: frozen.particles,
             links: &frozen.links[loaded..],
             stakes: &stakes,
-            codes: &start,
+            codes: start,
             parameters: PARAMETERS,
             source: Arc::new(frozen.clone()),
             limit: self.limit,
         };
-        let outcome = engine.run(&work, &AtomicBool::new(false)).expect("a legal round");
+        let outcome = engine.run(work, &AtomicBool::new(false)).expect("a legal round");
         assert_eq!(Some(&outcome.codes), expected.last());
         assert_eq!(outcome.sweeps as usize, expected.len());
         self.codes = outcome.codes;
@@ -251,12 +225,12 @@ fn a_device_that_always_computes_wrongly_is_found_by_one_sweep_or_a_part_of_it()
             particles: 30,
             links: &history.frozen.links,
             stakes: &[(0, 1 << 30)],
-            codes: &start,
+            codes: start,
             parameters: PARAMETERS,
             source: Arc::new(history.frozen.clone()),
             limit: LONG,
         };
-        let outcome = engine.run(&work, &AtomicBool::new(false)).expect("a legal round");
+        let outcome = engine.run(work, &AtomicBool::new(false)).expect("a legal round");
         assert_eq!(Some(&outcome.codes), expected.last(), "{checks:?}");
         assert_eq!(*counts.lock().expect("no panic"), BTreeMap::from([("up", 1), ("wrong", 1)]));
     }
@@ -279,7 +253,7 @@ fn a_round_that_is_aborted_while_the_worker_hangs_ends_soon() {
     let program = false_worker::program_that_always(Trick::Hang(4));
     let mut engine = Engine::new(1, Some((options(program, LONG), report)));
     let abort = AtomicBool::new(false);
-    let frozen = Frozen {
+    let frozen = Listed {
         particles: 2,
         links: vec![Link { neuron: 0, from: 0, to: 1 }],
         stakes: vec![5; 8],
@@ -289,13 +263,13 @@ fn a_round_that_is_aborted_while_the_worker_hangs_ends_soon() {
         particles: 2,
         links: &frozen.links,
         stakes: &[(0, 5)],
-        codes: &start,
+        codes: start,
         parameters: PARAMETERS,
         source: Arc::new(frozen.clone()),
         limit: LONG,
     };
     let answer = std::thread::scope(|scope| {
-        let rounds = scope.spawn(|| engine.run(&work, &abort));
+        let rounds = scope.spawn(|| engine.run(work, &abort));
         abort.store(true, std::sync::atomic::Ordering::Relaxed);
         rounds.join().expect("no panic")
     });

@@ -29,7 +29,8 @@ pub fn all(folder: &Path) -> Vec<Named> {
         Named { name, new: Box::new(move || Ok(Box::new(new()?))) }
     }
     let graph = |name, threads, strategy| {
-        let options = Options { threads, strategy, apart: 100, work_per_thread: 1 };
+        let options =
+            Options { threads, strategy, apart: 100, work_per_thread: 1, ..Options::default() };
         named(name, move || Ok(Graph::with(options)))
     };
     let folder = folder.to_owned();
@@ -78,7 +79,7 @@ impl Engine for Graph {
     }
 
     fn run(&mut self, parameters: &Parameters, codes: &[u32]) -> Result<Answer, String> {
-        let outcome = Graph::run(self, parameters, codes, &AtomicBool::new(false))
+        let outcome = Graph::run(self, parameters, codes.to_vec(), &AtomicBool::new(false))
             .map_err(|error| error.to_string())?;
         Ok((outcome.sweeps, outcome.codes, outcome.changed_in_last_sweep))
     }
