@@ -11,8 +11,10 @@ mod faucet;
 mod genesis;
 mod import;
 mod init;
+mod join;
 mod keys;
 mod link;
+mod network_file;
 mod nodes;
 pub mod output;
 mod pre_upgrade;
@@ -57,6 +59,8 @@ pub struct Cli {
 enum Command {
     Dev(dev::Dev),
     Init(init::Init),
+    Join(join::Join),
+    NetworkFile(network_file::Ask),
     Run(run::Run),
     Start(start::Start),
     Doctor(doctor::Doctor),
@@ -114,6 +118,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
     match command {
         Command::Dev(dev) => dev::run(context, &dev),
         Command::Init(init) => init::run(context, &init),
+        Command::Join(join) => join::run(context, &join),
+        Command::NetworkFile(ask) => network_file::run(context, &ask),
         Command::Run(run) => run::run(context, &run),
         Command::Start(start) => start::run(context, &start),
         Command::Doctor(doctor) => doctor::run(context, &doctor),

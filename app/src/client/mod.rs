@@ -42,6 +42,7 @@ pub mod content;
 pub mod failure;
 pub mod files;
 pub mod import;
+pub mod join;
 pub mod keys;
 #[cfg(test)]
 pub mod mock;

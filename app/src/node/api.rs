@@ -91,7 +91,8 @@ impl Api {
                 rpc: config.cometbft_rpc.clone(),
                 minimum_gas_prices: config.minimum_gas_prices.clone(),
             };
-            let router = rest::router(parts).layer(cors);
+            let files = super::download::routes(config.home.join("config"));
+            let router = rest::router(parts).merge(files).layer(cors);
             serve(&runtime, listener, api.connections_max, move || Ok(router));
             tracing::info!(%address, "REST is served");
         }

@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 /// How long a node that halts for an upgrade stays for its peers.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// The snapshots this node offers, as JSON: what `cyberd join` asks.
+const SNAPSHOTS_PATH: &str = "/cyberd/snapshots";
+
 /// When the last block came.
 pub(super) struct Heart(Mutex<Instant>);
 
@@ -139,6 +142,13 @@ impl Application for App {
     }
 
     fn query(&self, request: QueryRequest) -> QueryAnswer {
+        if request.path == SNAPSHOTS_PATH {
+            let heights = self.list_snapshots().into_iter();
+            let list = heights.map(|it| serde_json::json!({ "height": it.height.0 }));
+            let value = serde_json::Value::from_iter(list).to_string().into();
+            let height = i64::try_from(self.engine.reader().latest().height().0).unwrap_or(1);
+            return QueryAnswer { value, height, ..QueryAnswer::default() };
+        }
         self.queries.answer(request)
     }
 

@@ -9,6 +9,7 @@
 pub mod api;
 mod application;
 pub mod cometbft;
+mod download;
 pub mod halt;
 pub mod health;
 pub mod mismatch;

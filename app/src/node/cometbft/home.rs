@@ -174,6 +174,18 @@ impl CometHome {
         write_once(&self.signed_state(), &nothing_signed)
     }
 
+    /// Switches state sync on in the settings that are there.
+    ///
+    /// # Errors
+    /// When the file is no TOML, or cannot be written.
+    pub fn write_state_sync(&self, sync: &StateSync) -> Result<(), Fault> {
+        let path = self.settings();
+        let before = std::fs::read_to_string(&path).map_err(|error| at(&path, error))?;
+        let text = with_state_sync(&before, sync)
+            .map_err(|error| Fault::Setup(format!("{}: {error}", path.display())))?;
+        write(&path, text.as_bytes(), Access::Shared)
+    }
+
     /// Writes the settings: the shipped ones, or those already there, with the node's own values.
     ///
     /// # Errors
@@ -198,6 +210,30 @@ impl CometHome {
         toml["priv_validator_laddr"] = toml_edit::value(address);
         write(&path, toml.to_string().as_bytes(), Access::Shared)
     }
+}
+
+/// What CometBFT needs for state sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateSync {
+    /// Two at least.
+    pub rpc_servers: Vec<String>,
+    pub trust_height: u64,
+    pub trust_hash: String,
+    /// As Go writes durations.
+    pub trust_period: &'static str,
+}
+
+fn with_state_sync(text: &str, sync: &StateSync) -> Result<String, toml_edit::TomlError> {
+    let mut toml: toml_edit::DocumentMut = text.parse()?;
+    let height = i64::try_from(sync.trust_height).unwrap_or(i64::MAX);
+    toml["statesync"]["enable"] = toml_edit::value(true);
+    toml["statesync"]["rpc_servers"] = toml_edit::value(sync.rpc_servers.join(","));
+    toml["statesync"]["trust_height"] = toml_edit::value(height);
+    toml["statesync"]["trust_hash"] = toml_edit::value(&sync.trust_hash);
+    toml["statesync"]["trust_period"] = toml_edit::value(sync.trust_period);
+    // Above 0 and below 5 s CometBFT makes 25 s of it.
+    toml["statesync"]["discovery_time"] = toml_edit::value("5s");
+    Ok(toml.to_string())
 }
 
 /// The public half of an ed25519 seed.
