@@ -38,6 +38,11 @@ pub struct Config {
     pub history_memory_bytes: u64,
     pub checkpoint_heights: u64,
     pub free_disk_min_bytes: u64,
+    pub reserve_bytes: u64,
+    /// Blocks that CometBFT keeps; 0: all.
+    pub retain_blocks: u64,
+    /// Heights between snapshots; 0: none are made.
+    pub snapshot_interval: u64,
     pub start_over: bool,
     pub rank_device: Device,
     /// The GPU worker's program.
@@ -163,6 +168,9 @@ impl Config {
             history_memory_bytes: 0,
             checkpoint_heights: 0,
             free_disk_min_bytes: 0,
+            reserve_bytes: 0,
+            retain_blocks: 0,
+            snapshot_interval: 0,
             start_over: false,
             rank_device: Device::Cpu,
             rank_worker: PathBuf::new(),

@@ -18,6 +18,7 @@
 //! | [`modules`] | auth, bank, graph, bandwidth, rank, params |
 //! | [`state`] | reading and writing, overlays, events |
 //! | [`store`] | trees and logs in memory, journal and checkpoints on disk, proofs |
+//! | [`statesync`] | snapshots for nodes that join: made, served, restored |
 //! | [`rank`] | the round: calendar, frozen inputs, worker |
 //! | [`search`] | answers by rank; derived, can be rebuilt |
 //! | [`query`] | path → function; over ABCI, gRPC and REST |
@@ -41,6 +42,7 @@ pub mod query;
 pub mod rank;
 pub mod search;
 pub mod state;
+pub mod statesync;
 pub mod store;
 pub mod telemetry;
 pub mod tx;

@@ -15,11 +15,13 @@ const TOP_LEVEL: [&str; 8] =
     ["Cargo.toml", "Cargo.lock", "README.md", "app", "config", "kernels", "proto", "testnet"];
 
 /// Which modules of the crate each module may use. What is absent here may use everything.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("types", &["types"]),
     ("state", &["state", "types"]),
     // Names of metrics and the panic hook never influence state.
     ("store", &["store", "state", "types", "error", "telemetry"]),
+    // The engine's plain types: what CometBFT offers and is answered.
+    ("statesync", &["statesync", "store", "state", "types", "error", "telemetry", "engine"]),
     ("tx", &["tx", "types", "error"]),
     // The engine's plain types, such as consensus parameters, are everybody's.
     ("modules", &["modules", "tx", "state", "store", "types", "error", "engine"]),

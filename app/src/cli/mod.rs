@@ -2,6 +2,7 @@
 
 mod chain_info;
 mod cid;
+mod compact;
 pub mod context;
 mod deliver;
 mod dev;
@@ -22,6 +23,7 @@ mod query;
 mod run;
 mod search;
 mod send;
+mod snapshot;
 mod start;
 mod status;
 mod version;
@@ -83,6 +85,8 @@ enum Command {
     ChainInfo(chain_info::Ask),
     Export(export::Export),
     Genesis(genesis::Genesis),
+    Snapshot(snapshot::Snapshot),
+    Compact(compact::Compact),
     /// Show the version of this program
     #[command(after_help = "Example:\n  cyberd version --output json")]
     Version,
@@ -139,6 +143,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::ChainInfo(ask) => chain_info::run(context, &ask),
         Command::Export(export) => export::run(context, &export),
         Command::Genesis(genesis) => genesis::run(context, &genesis),
+        Command::Snapshot(snapshot) => snapshot::run(context, &snapshot),
+        Command::Compact(compact) => compact::run(context, &compact),
         Command::Version => Ok(version::version()),
         Command::Completions(completions) => Ok(version::completions(&completions, Cli::command())),
     }

@@ -103,6 +103,33 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "store.disk_reserve_mb",
+        right: "a number of megabytes from 0 (none) to 1,000,000",
+        set: |config, text| {
+            config.reserve_bytes = number(text, 0..=1_000_000)? * MB;
+            Ok(())
+        },
+    },
+    Key {
+        name: "store.retain_blocks",
+        right: "0 (all) or a number of blocks from 1,000 to 1,000,000,000",
+        set: |config, text| {
+            config.retain_blocks = match text {
+                "0" => 0,
+                _ => number(text, 1_000..=1_000_000_000)?,
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "store.snapshot_interval",
+        right: "a number of heights from 0 (no snapshots) to 1,000,000",
+        set: |config, text| {
+            config.snapshot_interval = number(text, 0..=1_000_000)?;
+            Ok(())
+        },
+    },
+    Key {
         name: "store.start_over",
         right: "true or false",
         set: |config, text| {

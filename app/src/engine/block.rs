@@ -65,6 +65,11 @@ impl BlockSide {
         (!self.store.is_empty()).then(|| self.store.latest())
     }
 
+    /// The heights that a start may have to go back to.
+    pub fn checkpoints(&self) -> Vec<Height> {
+        self.store.checkpoints()
+    }
+
     /// Builds the genesis state in memory; again, if it is asked again.
     pub fn init_chain(
         &mut self,
@@ -89,6 +94,23 @@ impl BlockSide {
         let snapshot = Arc::clone(staged.snapshot());
         self.genesis = Some(staged);
         Ok((outcome, snapshot))
+    }
+
+    /// Goes on from a state that came from elsewhere, verified. The round it holds frozen starts.
+    pub fn install(&mut self, state: Arc<Snapshot>) -> Result<(), Fault> {
+        if let Some(own) = self.committed() {
+            let [own, other] = [&own, &state].map(|it| params::state::chain(&**it).chain_id);
+            if own != other {
+                return Err(Fault::Setup(format!(
+                    "this home holds a state of chain '{own}', the snapshot is of chain \
+                     '{other}': join with a new home, or move data/cyberd of this one away"
+                )));
+            }
+        }
+        self.store.install(state)?;
+        (self.genesis, self.staged, self.moved) = (None, None, None);
+        self.worker.ensure(&self.store.latest(), &None);
+        Ok(())
     }
 
     /// Executes a block on top of the last one.

@@ -15,6 +15,7 @@ mod deliver;
 pub mod export;
 pub mod genesis;
 mod proposal;
+mod retain;
 mod route;
 mod signatures;
 mod simulate;
@@ -49,6 +50,8 @@ pub struct Options {
     pub rank_threads: usize,
     /// Called before each round, with its number: tests slow the worker down here.
     pub before_round: Option<BeforeRound>,
+    /// Blocks that CometBFT keeps; 0: all.
+    pub retain_blocks: u64,
     /// A GPU for the ranks; none: the CPU alone.
     pub rank_device: Option<Setup>,
     /// Where the genesis file lies, and beside it the `genesis.bin` it may name.
@@ -61,6 +64,7 @@ impl Default for Options {
             minimum_gas_prices: Vec::new(),
             rank_threads: 2,
             before_round: None,
+            retain_blocks: 0,
             rank_device: None,
             genesis_folder: None,
         }
@@ -75,13 +79,14 @@ pub struct Engine {
     signatures: SignatureMemory,
     reader: Reader,
     genesis_folder: Option<PathBuf>,
+    retain_blocks: u64,
 }
 
 impl Engine {
     /// An engine on an opened store. A round that was running is started again.
     pub fn new(store: Store, options: Options) -> Engine {
         let reader = store.reader();
-        let Options { rank_threads, before_round, rank_device, .. } = options;
+        let Options { rank_threads, before_round, rank_device, retain_blocks, .. } = options;
         let worker = Worker::new(rank_threads, before_round, rank_device);
         let block = BlockSide::new(store, worker);
         let committed = block.committed();
@@ -92,6 +97,7 @@ impl Engine {
             signatures: SignatureMemory::default(),
             reader,
             genesis_folder: options.genesis_folder,
+            retain_blocks,
         }
     }
 
@@ -144,10 +150,21 @@ impl Engine {
     pub fn commit(&self) -> Result<Height, Fault> {
         let mut block = self.block_side();
         let snapshot = block.commit()?;
+        let height = snapshot.height();
+        let retain = retain::height(height, self.retain_blocks, &block.checkpoints());
         drop(block);
         *self.check_state() = CheckState::new(Some(snapshot));
-        // All blocks are kept: a node that finds its own disk damaged replays them.
-        Ok(Height(0))
+        Ok(retain)
+    }
+
+    /// Goes on from a state that came from elsewhere and was verified: a restored snapshot.
+    pub fn install(&self, state: Arc<StoreSnapshot>) -> Result<(), Fault> {
+        let mut block = self.block_side();
+        block.install(state)?;
+        let committed = block.committed();
+        drop(block);
+        *self.check_state() = CheckState::new(committed);
+        Ok(())
     }
 
     /// The state that the next block stands on: the last committed one, or the genesis.

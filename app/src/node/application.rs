@@ -1,5 +1,5 @@
-//! Engine and queries as what the ABCI server serves; after each commit its metrics, and the search
-//! index told. Decides nothing.
+//! Engine, queries and snapshots as what the ABCI server serves; after each commit its metrics, and
+//! the search index and the snapshots told. Decides nothing.
 
 use super::halt;
 use crate::abci::Application;
@@ -14,6 +14,7 @@ use crate::query::gate::Gate;
 use crate::query::Queries;
 use crate::search::transactions::Sketch;
 use crate::search::Follower;
+use crate::statesync;
 use crate::store;
 use crate::telemetry;
 use crate::types::{sha256, Hash, Height};
@@ -62,6 +63,7 @@ pub(super) struct App {
     pub counts: Mutex<(usize, usize)>,
     pub heart: Arc<Heart>,
     pub home: PathBuf,
+    pub statesync: statesync::Service,
 }
 
 /// What an operator watches, after a commit.
@@ -137,8 +139,9 @@ impl Application for App {
         let sketches = self.sketches.lock().map(|mut it| std::mem::take(&mut *it));
         self.search.transacted(&latest, sketches.unwrap_or_default());
         self.gate.committed(latest.height());
+        self.statesync.committed(&latest);
         self.search.committed(latest);
-        Ok(retain)
+        Ok(self.statesync.retained(retain))
     }
 
     fn query(&self, request: QueryRequest) -> QueryAnswer {
@@ -152,27 +155,34 @@ impl Application for App {
         self.queries.answer(request)
     }
 
-    /// None: this node serves no snapshots, peers replay its blocks.
     fn list_snapshots(&self) -> Vec<Snapshot> {
-        Vec::new()
+        self.statesync.list(self.engine.reader().latest().height())
     }
 
-    /// State sync ends with the reason: blocks are the only way in.
-    fn offer_snapshot(&self, _offer: Snapshot, _app_hash: Hash) -> Result<OfferVerdict, Fault> {
-        let reason = "this version restores from blocks only: switch statesync.enable off";
-        Ok(OfferVerdict::Abort(reason.to_owned()))
+    fn offer_snapshot(&self, offer: Snapshot, app_hash: Hash) -> Result<OfferVerdict, Fault> {
+        self.statesync.offer(&offer, &app_hash)
     }
 
-    fn load_snapshot_chunk(&self, _height: Height, _format: u32, _chunk: u32) -> Option<Bytes> {
-        None
+    fn load_snapshot_chunk(&self, height: Height, format: u32, chunk: u32) -> Option<Bytes> {
+        self.statesync.chunk(height, format, chunk)
     }
 
     fn apply_snapshot_chunk(
         &self,
-        _index: u32,
-        _chunk: Bytes,
-        _sender: &str,
+        index: u32,
+        chunk: Bytes,
+        sender: &str,
     ) -> Result<ChunkVerdict, Fault> {
-        Ok(ChunkVerdict::Abort("no snapshot was accepted".to_owned()))
+        self.statesync.apply(index, &chunk, sender, |state| {
+            let height = state.height();
+            self.engine.install(state)?;
+            self.heart.beat();
+            let latest = self.engine.reader().latest();
+            record(&latest);
+            self.gate.committed(height);
+            self.search.committed(latest);
+            tracing::info!(height = height.0, "state sync: restored, all roots verified");
+            Ok(())
+        })
     }
 }

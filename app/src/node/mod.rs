@@ -28,6 +28,7 @@ use crate::error::Fault;
 use crate::query::Queries;
 use crate::rank::device::Setup;
 use crate::search::{Follower, Index};
+use crate::statesync;
 use crate::store::{self, Store};
 use crate::telemetry;
 use api::Api;
@@ -60,6 +61,11 @@ pub struct Node {
 /// Where a home keeps what the application stores.
 pub fn store_folder(config: &Config) -> std::path::PathBuf {
     config.home.join("data").join("cyberd")
+}
+
+/// Where a home keeps its snapshots.
+pub fn snapshot_folder(config: &Config) -> std::path::PathBuf {
+    config.home.join("data").join("snapshots")
 }
 
 impl Node {
@@ -183,7 +189,8 @@ fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> Resu
     let engine = engine.clone();
     let (sketches, counts) = Default::default();
     let home = config.home.clone();
-    Ok(App { engine, queries, gate, search, sketches, counts, heart, home })
+    let statesync = statesync(config, reader)?;
+    Ok(App { engine, queries, gate, search, sketches, counts, heart, home, statesync })
 }
 
 /// How often the supervisor started us again, if there is one.
@@ -197,6 +204,18 @@ fn device_name(device: Device) -> &'static str {
         Device::Cpu => "cpu",
         Device::Gpu => "gpu",
     }
+}
+
+/// The snapshots for nodes that join, and the way in for this one.
+fn statesync(config: &Config, reader: &store::Reader) -> Result<statesync::Service, Fault> {
+    let settings = statesync::taker::Settings {
+        interval: config.snapshot_interval,
+        app_version: engine::APP_VERSION,
+        free_bytes_min: config.free_disk_min_bytes,
+    };
+    let service = statesync::Service::start(&snapshot_folder(config), settings)?;
+    service.catch_up(reader.latest().height(), |height| reader.snapshot(height).ok());
+    Ok(service)
 }
 
 /// The GPU worker that the settings ask for.
@@ -214,6 +233,7 @@ fn open(config: &Config, rank_device: Option<Setup>) -> Result<Engine, Fault> {
         history_memory_bytes: config.history_memory_bytes,
         checkpoint_heights: config.checkpoint_heights,
         free_bytes_min: config.free_disk_min_bytes,
+        reserve_bytes: config.reserve_bytes,
         delta_rounds: config.delta_rounds,
         start_over: config.start_over,
         ..store::Options::default()
@@ -232,6 +252,7 @@ fn open(config: &Config, rank_device: Option<Setup>) -> Result<Engine, Fault> {
         rank_threads: config.threads,
         rank_device,
         genesis_folder: Some(config.home.join("config")),
+        retain_blocks: config.retain_blocks,
         ..engine::Options::default()
     };
     Ok(Engine::new(store, options))

@@ -61,8 +61,27 @@ pub trait Disk: Send + Sync {
     /// How many bytes can still be written; none where there is no limit.
     fn free_bytes(&self) -> Result<Option<u64>, Fault>;
 
+    /// Keeps so many bytes taken, so that they can be given back when there are no others; 0
+    /// gives them back. Where that cannot be done, nothing is kept.
+    fn set_reserve(&self, bytes: u64) -> Result<(), Fault>;
+
     /// How messages call this disk.
     fn describe(&self) -> String;
+}
+
+/// That so many bytes can still be written; `doing` what, for the message.
+pub fn check_space(disk: &dyn Disk, needed: u64, doing: &str) -> Result<(), Fault> {
+    match disk.free_bytes()? {
+        Some(free) if free < needed => Err(Fault::Storage(format!(
+            "the disk is nearly full: {} MB are free in {}, {doing} needs {}: free some space \
+             there, at least {} MB, and start again; nothing is lost",
+            free / 1_000_000,
+            disk.describe(),
+            needed.div_ceil(1_000_000),
+            (needed - free).div_ceil(1_000_000)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Runs the closure; a panic in it becomes a fault, since sled meets damage with panics.

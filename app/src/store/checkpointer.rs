@@ -34,7 +34,7 @@ pub struct Slot {
 
 impl Slot {
     fn height(&self) -> Option<Height> {
-        self.manifest.as_ref().map(|manifest| manifest.height)
+        self.manifest.as_ref().map(|manifest| manifest.height())
     }
 
     /// Writes a checkpoint here. A database that turns out to be damaged is put aside and a new
@@ -122,6 +122,21 @@ impl Checkpointer {
         }
     }
 
+    /// Forgets all checkpoints and writes one of a state that came from elsewhere.
+    pub fn replace(&mut self, snapshot: &Snapshot, options: &Options) -> Result<(), Fault> {
+        if let Some(running) = &self.running {
+            running.stop.store(true, Relaxed);
+        }
+        self.finish(options);
+        for slot in self.slots.iter_mut().flatten() {
+            slot.manifest = None;
+            slot.backend.as_ref().map_or(Ok(()), |backend| Manifest::remove(&**backend))?;
+        }
+        (self.journal_bytes, self.not_before) = (0, Height(0));
+        let slot = self.slots[0].as_mut().expect("no thread has it");
+        slot.write(&*self.disk, snapshot, &AtomicBool::new(false)).map(|_| ())
+    }
+
     /// Writes a checkpoint now and waits for it.
     pub fn write_now(&mut self, snapshot: Arc<Snapshot>, options: &Options) -> Result<(), Fault> {
         self.finish(options);
@@ -132,8 +147,8 @@ impl Checkpointer {
 
     fn is_due(&self, height: Height, options: &Options) -> bool {
         let newest = self.slots.iter().flatten().filter_map(|slot| slot.manifest.as_ref());
-        let newest = newest.max_by_key(|manifest| manifest.height);
-        let (last, bytes) = newest.map_or((0, 0), |manifest| (manifest.height.0, manifest.bytes));
+        let newest = newest.max_by_key(|manifest| manifest.height());
+        let (last, bytes) = newest.map_or((0, 0), |manifest| (manifest.height().0, manifest.bytes));
         let every = options.checkpoint_heights.max(1);
         let grown = (bytes / 2).max(options.checkpoint_journal_bytes);
         height.0 / every > last / every || self.journal_bytes >= grown
@@ -178,7 +193,7 @@ impl Checkpointer {
         let (slot, written) = thread.join().expect("a panic of this thread ends the process");
         self.slots[place] = Some(slot);
         match written {
-            Ok(Some(Manifest { height, bytes, .. })) => {
+            Ok(Some(Manifest { bytes, .. })) => {
                 self.journal_bytes -= journal_bytes;
                 tracing::info!(height = height.0, bytes, "checkpoint written");
             }

@@ -40,6 +40,11 @@ fn feed_link((neuron, from, to): Ends, hasher: &mut dyn Hasher) {
 }
 
 impl Indexed {
+    /// Columns without indexes, of which nothing is looked up by content yet.
+    pub fn bare(columns: Columns) -> Indexed {
+        Indexed { columns, ..Indexed::default() }
+    }
+
     /// The indexes over columns that are filled already, made on all cores.
     pub fn over(columns: Columns, sizes: Sizes) -> Indexed {
         let particles = Index::build(sizes.particles, |number, hasher| {
@@ -198,6 +203,14 @@ impl Graph {
     /// The view of the first `committed` elements.
     pub fn new(indexed: Arc<Indexed>, committed: Sizes) -> Graph {
         Graph { indexed, committed, staged: Vec::new() }
+    }
+
+    /// The same view with indexes, made on all cores. Nobody else may have it yet.
+    pub fn indexed(self) -> Graph {
+        let Graph { indexed, committed, staged } = self;
+        assert!(staged.is_empty(), "what is read from a disk has nothing staged");
+        let bare = Arc::into_inner(indexed).expect("nobody else has it");
+        Graph::new(Arc::new(Indexed::over(bare.columns, committed)), committed)
     }
 
     /// The view with more on top.

@@ -349,6 +349,22 @@ impl Journal {
         self.backend.flush()
     }
 
+    /// Forgets everything. The newest records go first: what a kill leaves still begins somewhere
+    /// and has no gap.
+    pub fn clear(&self) -> Result<(), Fault> {
+        const KEYS: usize = 256;
+        self.backend.write(vec![(HEAD_KEY.to_vec(), None)])?;
+        let mut keys = Vec::new();
+        self.backend.range(&[], &[0xff], &mut |key, _| {
+            keys.push(key.to_vec());
+            Ok(true)
+        })?;
+        for some in keys.rchunks(KEYS) {
+            self.backend.write(some.iter().map(|key| (key.clone(), None)).collect())?;
+        }
+        self.backend.flush()
+    }
+
     /// The first keys of records of `from ≤ height < to`.
     fn keys(&self, from: Height, to: Height, most: usize) -> Result<Vec<Vec<u8>>, Fault> {
         let mut keys = Vec::new();

@@ -19,7 +19,9 @@
 //! | `commitment.rs` | the ten roots of a height and how a pass changes them |
 //! | `snapshot.rs`, `staged.rs`, `history.rs` | a height, the next one, the kept ones |
 //! | `journal.rs`, `checkpoint.rs`, `checkpointer.rs` | what is written to disk, and when |
+//! | `sections.rs` | what a stored state consists of, in checkpoints and in snapshots |
 //! | `recover.rs` | the way back from it |
+//! | `compact.rs` | the databases of a stopped node written anew |
 //!
 //! Invariants: one writer ([`Store`], `&mut` for commits), any number of readers that never lock
 //! ([`Reader`], [`Snapshot`]); a height is durable before it is published; what a start finds is
@@ -33,6 +35,7 @@ pub mod checkpointer;
 pub mod codec;
 pub mod columns;
 pub mod commitment;
+pub mod compact;
 pub mod deltas;
 pub mod graph;
 pub mod history;
@@ -40,6 +43,7 @@ pub mod index;
 pub mod journal;
 pub mod merkle;
 pub mod recover;
+pub mod sections;
 pub mod snapshot;
 pub mod staged;
 pub mod tables;
@@ -83,6 +87,9 @@ pub struct Options {
     /// Commits stop with a clear fault when less than this is free on the disk, in bytes: a full
     /// disk would keep the database from opening again.
     pub free_bytes_min: u64,
+    /// A file of so many bytes is kept beside the databases. It goes when the disk is too full to
+    /// open them, and comes back when there is room.
+    pub reserve_bytes: u64,
     /// For so many rounds back, what each changed is kept.
     pub delta_rounds: u64,
     /// When nothing on disk verifies: put it aside and start from nothing, so that the consensus
@@ -97,6 +104,7 @@ impl Default for Options {
             checkpoint_heights: 1_000,
             checkpoint_journal_bytes: 32 << 20,
             free_bytes_min: 64 << 20,
+            reserve_bytes: 0,
             delta_rounds: 100,
             start_over: false,
         }
@@ -139,6 +147,10 @@ impl Store {
     pub fn open_on(disk: Box<dyn Disk>, options: Options) -> Result<Store, Fault> {
         let disk: Arc<dyn Disk> = disk.into();
         let recovered = recover::recover(&*disk, &options)?;
+        let room = options.free_bytes_min.saturating_add(options.reserve_bytes);
+        if options.reserve_bytes > 0 && disk.free_bytes()?.is_none_or(|free| free >= room) {
+            disk.set_reserve(options.reserve_bytes)?;
+        }
         let Recovered { journal, slots, history, recovery, is_empty, journal_bytes } = recovered;
         recovery.log();
         let checkpointer = Checkpointer::new(disk.clone(), journal.clone(), slots, journal_bytes);
@@ -313,6 +325,25 @@ impl Store {
         self.checkpointer.write_now(self.latest(), &self.options)
     }
 
+    /// Makes a state that came from elsewhere, verified, the latest; whatever was there goes. A
+    /// kill on the way leaves the old state, none, or the new one, each whole.
+    ///
+    /// # Errors
+    /// The disk fails or is nearly full.
+    ///
+    /// # Panics
+    /// The state is of a height without a block.
+    pub fn install(&mut self, state: Arc<Snapshot>) -> Result<(), Fault> {
+        assert!(state.height() > Height(0), "a state of a block");
+        self.check_free_space()?;
+        self.shared.journal.clear()?;
+        self.checkpointer.replace(&state, &self.options)?;
+        self.shared.journal.cut(state.height(), state.app_hash())?;
+        self.is_empty = false;
+        self.shared.history.store(Arc::new(History::new(state)));
+        Ok(())
+    }
+
     /// The heights of the checkpoints on disk, in no order. After damage the store may be back at
     /// the older one: the consensus engine must keep its blocks from there on.
     pub fn checkpoints(&self) -> Vec<Height> {
@@ -320,15 +351,7 @@ impl Store {
     }
 
     fn check_free_space(&self) -> Result<(), Fault> {
-        let least = self.options.free_bytes_min;
-        match self.disk.free_bytes()? {
-            Some(free) if free < least => Err(Fault::Storage(format!(
-                "{free} bytes are free in {}, at least {least} are needed to go on: free some \
-                 space and start again, nothing is lost",
-                self.disk.describe()
-            ))),
-            _ => Ok(()),
-        }
+        backend::check_space(&*self.disk, self.options.free_bytes_min, "going on")
     }
 }
 

@@ -11,7 +11,7 @@
 //! state that stands without it; what was damaged and done is said. A start that dies on the way
 //! is repeated by the next one.
 
-use super::backend::{Backend, Disk};
+use super::backend::{self, Backend, Disk};
 use super::checkpoint::{self, Manifest};
 use super::checkpointer::Slot;
 use super::commitment::Commitment;
@@ -74,16 +74,15 @@ pub(super) fn recover(disk: &dyn Disk, options: &Options) -> Result<Recovered, F
     }
 }
 
-/// A disk that is full keeps the database from opening, which must not look like damage.
+/// A disk that is full keeps the database from opening, which must not look like damage. The
+/// reserve goes first.
 fn check_space(disk: &dyn Disk, options: &Options) -> Result<(), Fault> {
-    let least = options.free_bytes_min / 4;
-    match disk.free_bytes()? {
-        Some(free) if free < least => Err(Fault::Storage(format!(
-            "{free} bytes are free in {}, opening needs {least}: free some space and start again",
-            disk.describe()
-        ))),
-        _ => Ok(()),
+    let needed = options.free_bytes_min / 4;
+    if backend::check_space(disk, needed, "opening").is_err() {
+        disk.set_reserve(0)?;
+        tracing::warn!("store: the disk is nearly full, its reserve is given up to open");
     }
+    backend::check_space(disk, needed, "opening")
 }
 
 /// Damage goes on without a value; every other fault ends the opening.
@@ -147,9 +146,9 @@ impl Opening<'_> {
     ) -> Result<Option<Arc<Snapshot>>, Fault> {
         let whole = |slot: &'_ Slot| Some((slot.backend.clone()?, slot.manifest.clone()?));
         let mut found: Vec<_> = slots.iter().filter_map(whole).collect();
-        found.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.height));
+        found.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.height()));
         for (backend, manifest) in found {
-            let height = manifest.height;
+            let height = manifest.height();
             let what = format!("the checkpoint of height {height} does not verify");
             let loaded = within(&what, checkpoint::load(&*backend, &manifest));
             if let Some(snapshot) = unless_damaged(loaded, &mut self.recovery.damage)? {
@@ -260,7 +259,7 @@ impl Opening<'_> {
     /// Checkpoints newer than the one that verified are none.
     fn drop_unverified(&mut self, slots: &mut [Slot; 2]) {
         for slot in slots {
-            let height = slot.manifest.as_ref().map(|manifest| manifest.height);
+            let height = slot.manifest.as_ref().map(|manifest| manifest.height());
             let is_wrong = height.is_some() && height > self.recovery.checkpoint;
             if is_wrong || slot.backend.is_none() {
                 slot.manifest = None;
@@ -272,7 +271,7 @@ impl Opening<'_> {
 
     /// Writes a checkpoint of the state, not over the one it came from.
     fn save(&mut self, latest: &Snapshot, slots: &mut [Slot; 2]) -> Result<(), Fault> {
-        let height = |slot: &Slot| slot.manifest.as_ref().map(|manifest| manifest.height);
+        let height = |slot: &Slot| slot.manifest.as_ref().map(|manifest| manifest.height());
         let place = usize::from(height(&slots[1]) < height(&slots[0]));
         slots[place].write(self.disk, latest, &AtomicBool::new(false))?;
         let text = format!("a checkpoint of height {} was written", latest.height());

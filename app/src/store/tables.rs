@@ -30,7 +30,7 @@
 //! never change and are not written again. The height in `T` and `C` is the manifest's: parts of
 //! two checkpoints never mix.
 
-use crate::state::StoreName;
+use crate::state::{StoreName, STORES};
 use crate::types::Height;
 
 /// What stands under `F`; another text is another version's data, which is refused.
@@ -41,8 +41,12 @@ pub const JOURNAL: &str = "journal";
 /// The databases of the checkpoints.
 pub const CHECKPOINTS: [&str; 2] = ["checkpoint-0", "checkpoint-1"];
 
-/// Body bytes of one part of a record or of a tree.
+/// Body bytes of one part of a record.
 pub const PART_BYTES: usize = 64_000;
+/// Bytes of nodes in one part of a tree, whose body begins with a height.
+pub const TREE_PART_BYTES: usize = PART_BYTES - 8;
+/// Bytes of an address in a column.
+pub const ADDRESS_BYTES: usize = 33;
 
 /// Particles in a segment.
 pub const PARTICLES: u32 = 2_000;
@@ -64,7 +68,10 @@ pub const HEAD_KEY: &[u8] = b"H";
 /// The manifest of a checkpoint.
 pub const MANIFEST_KEY: &[u8] = b"M";
 
-/// Tables of a checkpoint.
+/// How many tables a state has.
+pub const TABLES: usize = STORES + 5;
+
+/// Tables of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
     Tree(StoreName),
@@ -76,6 +83,19 @@ pub enum Table {
 }
 
 impl Table {
+    /// All tables in the order of a snapshot's stream.
+    pub fn all() -> [Table; TABLES] {
+        let [acc, bandwidth, bank, graph, params, rank] = StoreName::ALL.map(Table::Tree);
+        let columns = [Table::Particles, Table::Neurons, Table::Links, Table::Codes, Table::Rounds];
+        let [particles, neurons, links, codes, rounds] = columns;
+        [acc, bandwidth, bank, graph, params, rank, particles, neurons, links, codes, rounds]
+    }
+
+    /// Whether a checkpoint's part begins with its height: all of it changes with the height.
+    pub fn is_stamped(self) -> bool {
+        matches!(self, Table::Tree(_) | Table::Codes)
+    }
+
     /// The key of a part or segment.
     pub fn key(self, part: u32) -> Vec<u8> {
         let mut key = match self {

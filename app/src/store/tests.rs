@@ -210,6 +210,30 @@ fn the_journal_before_the_older_checkpoint_goes() {
 }
 
 #[test]
+fn a_full_disk_gives_up_its_reserve_to_open_and_takes_it_back_with_room() {
+    let disk = MemoryDisk::new();
+    let options = Options { reserve_bytes: 50_000_000, ..by_hand() };
+    let open = || Store::open_on(Box::new(disk.clone()), options.clone());
+    let mut chain = Chain::new(6);
+    chain.block(&mut open().unwrap());
+    assert_eq!(disk.reserve(), 50_000_000);
+    disk.set_free_bytes(0);
+    let mut store = open().unwrap();
+    assert_eq!(disk.reserve(), 0, "given up");
+    chain.check(&store);
+    let fault = chain.try_block(&mut store).unwrap_err().to_string();
+    let words = ["50 MB are free in memory", "going on needs 68", "at least 18 MB"];
+    assert!(words.iter().all(|words| fault.contains(words)), "{fault}");
+    drop(store);
+    disk.set_free_bytes(0);
+    let fault = open().err().expect("no reserve is left").to_string();
+    assert!(fault.contains("opening needs 17") && fault.contains("nothing is lost"), "{fault}");
+    disk.set_free_bytes(500_000_000);
+    chain.block(&mut open().unwrap());
+    assert_eq!(disk.reserve(), 50_000_000, "there is room again");
+}
+
+#[test]
 fn a_nearly_full_disk_stops_commits_before_anything_is_written() {
     let disk = MemoryDisk::new();
     let mut store = open(&disk).unwrap();

@@ -30,6 +30,7 @@ struct State {
     dead: bool,
     set_aside: u32,
     free_bytes: Option<u64>,
+    reserve: u64,
 }
 
 /// Databases in memory; clones share them.
@@ -72,6 +73,11 @@ impl MemoryDisk {
     /// Says how many bytes are free.
     pub fn set_free_bytes(&self, bytes: u64) {
         self.state().free_bytes = Some(bytes);
+    }
+
+    /// How many bytes are kept in reserve.
+    pub fn reserve(&self) -> u64 {
+        self.state().reserve
     }
 
     /// Changes a stored value behind the store's back. Returns whether there was one.
@@ -146,6 +152,14 @@ impl Disk for MemoryDisk {
 
     fn free_bytes(&self) -> Result<Option<u64>, Fault> {
         Ok(self.state().free_bytes)
+    }
+
+    fn set_reserve(&self, bytes: u64) -> Result<(), Fault> {
+        let mut state = self.state();
+        let free = state.free_bytes.map(|free| free.saturating_add(state.reserve));
+        state.free_bytes = free.map(|free| free.saturating_sub(bytes));
+        state.reserve = bytes;
+        Ok(())
     }
 
     fn describe(&self) -> String {

@@ -64,6 +64,29 @@ impl Disk for SledDisk {
         Ok(Some(stat.f_bavail.saturating_mul(stat.f_frsize)))
     }
 
+    fn set_reserve(&self, bytes: u64) -> Result<(), Fault> {
+        let mut name = self.folder.file_name().unwrap_or_default().to_owned();
+        name.push(".reserve");
+        let path = self.folder.with_file_name(name);
+        let failed = |error: &dyn std::error::Error| failed("making", &path, error);
+        if bytes == 0 {
+            let removed = fs::remove_file(&path);
+            let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+            return removed.or_else(|e| if gone(&e) { Ok(()) } else { Err(failed(&e)) });
+        }
+        if fs::metadata(&path).is_ok_and(|about| about.len() == bytes) {
+            return Ok(());
+        }
+        let file = File::create(&path).map_err(|error| failed(&error))?;
+        let flags = rustix::fs::FallocateFlags::empty();
+        if let Err(error) = rustix::fs::fallocate(&file, flags, 0, bytes) {
+            tracing::warn!(path = %path.display(), %error, "no space is kept in reserve");
+            drop(file);
+            return self.set_reserve(0);
+        }
+        Ok(())
+    }
+
     fn describe(&self) -> String {
         self.folder.display().to_string()
     }

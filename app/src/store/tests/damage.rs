@@ -100,7 +100,7 @@ fn wrong_contents_under_a_right_checksum_are_noticed_by_the_roots() {
 fn newest(disk: &MemoryDisk) -> Option<&'static str> {
     let height = |name: &str| {
         let backend = disk.open(name).unwrap();
-        checkpoint::Manifest::read(&*backend).ok().flatten().map(|manifest| manifest.height)
+        checkpoint::Manifest::read(&*backend).ok().flatten().map(|manifest| manifest.height())
     };
     tables::CHECKPOINTS.into_iter().max_by_key(|name| height(name))
 }
