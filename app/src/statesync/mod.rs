@@ -22,8 +22,8 @@
 //!
 //! Invariants: nothing of a node enters a snapshot, only the state of its height; whatever a peer
 //! sends is bounded before memory or disk is taken for it, and counts only if its hash, and in the
-//! end every root, comes out. Deliberately absent: peers and what is trusted of them, which is CometBFT's; the
-//! database (`Store::install`). No block waits for anything here.
+//! end every root, comes out; no block waits for anything here. Deliberately absent: peers and what
+//! is trusted of them, which is CometBFT's; the database (`Store::install`).
 
 pub mod file;
 pub mod metadata;

@@ -236,7 +236,11 @@ fn read_columns(source: &dyn Source, contents: &Contents) -> Result<Columns, Fau
     })?;
     each(Table::Neurons, &|number, input| {
         let padded: [u8; ADDRESS_BYTES] = input.array()?;
-        let bytes = padded[1..].get(..usize::from(padded[0])).unwrap_or_default();
+        let (bytes, padding) =
+            padded[1..].split_at_checked(usize::from(padded[0])).unwrap_or_default();
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(input.damage("bytes after an address"));
+        }
         let address = Address::new(bytes).map_err(|error| input.damage(error))?;
         columns.set_neuron(NeuronNumber(number), address);
         Ok(())

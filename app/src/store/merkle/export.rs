@@ -29,7 +29,7 @@ pub enum ExportedNode {
 pub enum RebuildError {
     #[error("an inner node came before its children")]
     Children,
-    #[error("a node ends early or has a number above 2^63 - 1")]
+    #[error("a node ends early or has a number above 2^63 - 1 or longer than it need be")]
     Truncated,
     #[error("unknown node tag {0}")]
     Tag(u8),
@@ -85,7 +85,9 @@ fn take_unsigned(bytes: &mut &[u8]) -> Result<u64, RebuildError> {
         *bytes = rest;
         number |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
-            return Ok(number);
+            // One state, one sequence of bytes: no zeros in front.
+            let is_shortest = *byte != 0 || shift == 0;
+            return is_shortest.then_some(number).ok_or(RebuildError::Truncated);
         }
     }
     Err(RebuildError::Truncated)
