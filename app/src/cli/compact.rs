@@ -6,6 +6,7 @@ use super::output::Answer;
 use crate::client::Failure;
 use crate::config::Config;
 use crate::node;
+use crate::statesync::megabytes;
 use crate::store::compact;
 use serde_json::json;
 
@@ -33,12 +34,9 @@ pub fn run(context: &Context, _: &Compact) -> Result<Answer, Failure> {
     let done = done.map_err(|fault| {
         Failure::local(fault.to_string()).hint("the node must be stopped; nothing was changed")
     })?;
-    let [before, after] = [done.bytes_before, done.bytes_after].map(|bytes| bytes as f64 / 1e6);
-    let text = format!(
-        "{} at height {}: {before:.1} MB before, {after:.1} MB now",
-        folder.display(),
-        done.height
-    );
+    let [before, after] = [done.bytes_before, done.bytes_after].map(megabytes);
+    let text =
+        format!("{} at height {}: {before} before, {after} now", folder.display(), done.height);
     let json = json!({
         "folder": folder,
         "height": done.height.0,

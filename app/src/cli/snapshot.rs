@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::engine::APP_VERSION;
 use crate::error::Fault;
 use crate::node;
-use crate::statesync::{file, shelf, SnapshotFile};
+use crate::statesync::{file, megabytes, shelf, SnapshotFile};
 use crate::store::{Options, Store};
 use crate::types::Hash;
 use serde_json::{json, Value};
@@ -130,10 +130,6 @@ fn facts(file: &SnapshotFile) -> Value {
         "links": sizes.links,
         "rounds": sizes.rounds,
     })
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 fn list(context: &Context) -> Result<Answer, Failure> {

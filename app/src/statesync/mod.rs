@@ -41,3 +41,8 @@ pub use restore::{Offer, Refusal, Restore, Step};
 pub use service::Service;
 pub use shelf::Shelf;
 pub use taker::Taker;
+
+/// A number of bytes for people.
+pub fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
+}

@@ -8,6 +8,7 @@
 //! becomes of the state.
 
 use super::file::{self, failed};
+use super::megabytes;
 use super::metadata::{Metadata, FORMAT, METADATA_BYTES_MAX};
 use super::shelf::Shelf;
 use super::taker::check_space;
@@ -148,10 +149,10 @@ impl Restore {
         let bytes: u64 = pairs.filter_map(|(index, _)| self.metadata.chunk_bytes(index)).sum();
         tracing::info!(
             height = self.metadata.height().0,
-            "state sync: chunk {taken} of {}, {:.1} of {:.1} MB, {:.1} s",
+            "state sync: chunk {taken} of {}, {} of {}, {:.1} s",
             self.metadata.count(),
-            bytes as f64 / 1e6,
-            self.metadata.bytes() as f64 / 1e6,
+            megabytes(bytes),
+            megabytes(self.metadata.bytes()),
             self.begun.elapsed().as_secs_f32()
         );
     }

@@ -64,7 +64,8 @@ impl Taker {
 
     /// Whether a snapshot of this height is due.
     pub fn is_due(&self, height: Height) -> bool {
-        self.settings.interval > 0 && height.0 > 0 && height.0 % self.settings.interval == 0
+        let interval = self.settings.interval;
+        interval > 0 && height.0 > 0 && height.0.is_multiple_of(interval)
     }
 
     /// A state was committed. Never waits.
