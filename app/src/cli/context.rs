@@ -68,6 +68,11 @@ impl Context {
         self.node.as_deref().or(self.settings.node.as_deref()).unwrap_or(DEFAULT_NODE)
     }
 
+    /// The node's address, when it was asked for by flag or environment.
+    pub fn node_asked(&self) -> Option<&str> {
+        self.node.as_deref()
+    }
+
     /// The keys of the home.
     pub fn keys(&self) -> KeyStore {
         KeyStore::new(&self.home, self.keyring)

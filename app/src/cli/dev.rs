@@ -20,7 +20,7 @@ use crate::node::{cometbft, supervisor};
 use chain::Chain;
 use serde_json::json;
 use session::Session;
-use settings::{DevSettings, Plan};
+use settings::{DevSettings, Genesis, Plan};
 use std::path::{Path, PathBuf};
 
 /// Run a development chain: nodes, funded neurons, a sample graph
@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
   cyberd dev --nodes 4 --full-nodes 1    and a node without a vote beside them
   cyberd dev --reset --seed tomorrow     delete the chain, begin one with other keys
   cyberd dev --detach --config-out c.json   for tests: return when ready
+  cyberd dev --genesis load --no-import  a chain for cyberd load
 The accounts' keys are made from the seed: they are public, never use them elsewhere.")]
 pub struct Dev {
     /// Ports N to N + 5 for RPC, p2p, CometBFT metrics, gRPC, REST, health and metrics; the next
@@ -47,6 +48,10 @@ pub struct Dev {
     /// Funded neurons [default: 8]
     #[arg(long, value_name = "N")]
     accounts: Option<u16>,
+    /// The chain's parameters: dev, or load for measurements: forty times the bandwidth, ten
+    /// times the limits of a block, and the accounts of `cyberd load` [default: dev]
+    #[arg(long, value_enum, value_name = "KIND")]
+    genesis: Option<Genesis>,
     /// What the keys are made from [default: cyberd]
     #[arg(long, value_name = "TEXT")]
     seed: Option<String>,

@@ -15,6 +15,7 @@ mod init;
 mod join;
 mod keys;
 mod link;
+mod load;
 mod network_file;
 mod nodes;
 pub mod output;
@@ -70,6 +71,7 @@ enum Command {
     Faucet(faucet::FaucetFlags),
     Link(link::Link),
     Import(import::Import),
+    Load(load::Load),
     Send(send::Send),
     Search(search::Search),
     Backlinks(search::Backlinks),
@@ -131,6 +133,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Faucet(flags) => faucet::run(context, &flags),
         Command::Link(link) => link::run(context, &link),
         Command::Import(import) => import::run(context, &import),
+        Command::Load(load) => load::run(context, &load),
         Command::Send(send) => send::run(context, &send),
         Command::Search(search) => search::search(context, &search),
         Command::Backlinks(backlinks) => search::backlinks(context, &backlinks),

@@ -28,6 +28,7 @@
 //! | questions to the chain | [`Client`], in [`queries`]; any other: [`Client::query`] |
 //! | new links and rounds as they come | [`watch`] |
 //! | links by the thousand | [`import`] |
+//! | as many transactions as a node takes | [`load`] |
 //! | key files | [`keys`] |
 //! | a chain to test against | [`crate::testkit::DevChain`] |
 //!
@@ -44,6 +45,7 @@ pub mod files;
 pub mod import;
 pub mod join;
 pub mod keys;
+pub mod load;
 #[cfg(test)]
 pub mod mock;
 pub mod queries;

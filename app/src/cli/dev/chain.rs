@@ -1,12 +1,12 @@
 //! The files of a development chain and the processes that run it.
 
 use super::accounts::{accounts, store_keys, validator_keys, DevAccount};
-use super::settings::{DevSettings, MOST_NODES};
+use super::settings::{DevSettings, Genesis, MOST_NODES};
 use crate::cli::nodes::{self, NodeFiles};
 use crate::client::files;
 use crate::client::keys::Backend;
 use crate::client::settings::ClientSettings;
-use crate::client::Failure;
+use crate::client::{load, Failure};
 use crate::config::{file_text, Config};
 use crate::error::Fault;
 use crate::node::cometbft::genesis::{self, Account, Validator};
@@ -92,6 +92,10 @@ impl Chain {
                 rank_on_the_cpu(&node.home)?;
             }
             files.write(Some(&genesis))?;
+            if self.settings.genesis == Genesis::Load {
+                load::spawn::for_load(&CometHome::of(&node.home), node.ports.rpc)
+                    .map_err(nodes::failure)?;
+            }
         }
         store_keys(&self.home, &self.accounts)?;
         let mut client = ClientSettings::load(&self.home)?;
@@ -121,8 +125,19 @@ impl Chain {
         };
         let validators: Vec<Validator> = (0..self.settings.nodes).map(validator).collect();
         let account = |known: &DevAccount| Account { address: known.address, amount: known.amount };
-        let accounts: Vec<Account> = self.accounts.iter().map(account).collect();
-        genesis::document(&self.settings.chain_id, &nodes::now(), &validators, &accounts)
+        let mut accounts: Vec<Account> = self.accounts.iter().map(account).collect();
+        let document = |accounts: &[Account]| {
+            genesis::document(&self.settings.chain_id, &nodes::now(), &validators, accounts)
+        };
+        match self.settings.genesis {
+            Genesis::Dev => document(&accounts),
+            Genesis::Load => {
+                accounts.extend(load::genesis::accounts());
+                let mut document = document(&accounts);
+                load::genesis::scale(&mut document);
+                document
+            }
+        }
     }
 
     /// All validators but one node itself, as that one reaches them.

@@ -24,7 +24,9 @@ pub const MOST_NODES: u16 = 20;
 #[serde(deny_unknown_fields)]
 pub struct DevSettings {
     pub chain_id: String,
-    /// Part of genesis: these three cannot change.
+    /// Part of genesis: these four cannot change.
+    #[serde(default, skip_serializing_if = "Genesis::is_dev")]
+    pub genesis: Genesis,
     pub nodes: u16,
     pub accounts: u16,
     pub seed: String,
@@ -38,6 +40,30 @@ pub struct DevSettings {
     pub links: Links,
     /// Whether all of these links are on the chain.
     pub imported: bool,
+}
+
+/// Which parameters and accounts a development chain begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Genesis {
+    /// The shipped ones.
+    #[default]
+    Dev,
+    /// Those of [`crate::client::load::genesis`].
+    Load,
+}
+
+impl Genesis {
+    fn is_dev(&self) -> bool {
+        *self == Genesis::Dev
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Genesis::Dev => "dev",
+            Genesis::Load => "load",
+        }
+    }
 }
 
 /// The links that belong to a development chain.
@@ -112,6 +138,7 @@ pub fn plan(flags: &Dev, home: &Path) -> Result<Plan, Failure> {
         check_sample(flags)?;
         return Ok(Plan::New(DevSettings {
             chain_id: CHAIN_ID.to_owned(),
+            genesis: flags.genesis.unwrap_or_default(),
             nodes: flags.nodes.unwrap_or(1),
             full_nodes: flags.full_nodes.unwrap_or(0),
             accounts: flags.accounts.unwrap_or(ACCOUNTS),
@@ -185,7 +212,11 @@ fn contradictions(flags: &Dev, there: &DevSettings) -> Vec<(&'static str, String
         asked.filter(|asked| *asked != there).map(|a| (flag, a.to_string(), there.to_string()))
     };
     let seed = flags.seed.as_ref().filter(|seed| **seed != there.seed);
+    let genesis = flags.genesis.filter(|genesis| *genesis != there.genesis);
+    let names = |asked: Genesis| (asked.name().to_owned(), there.genesis.name().to_owned());
+    let genesis = genesis.map(names).map(|(asked, there)| ("--genesis", asked, there));
     [
+        genesis,
         number("--nodes", flags.nodes, there.nodes),
         number("--accounts", flags.accounts, there.accounts),
         seed.map(|seed| ("--seed", seed.clone(), there.seed.clone())),

@@ -186,6 +186,19 @@ impl CometHome {
         write(&path, text.as_bytes(), Access::Shared)
     }
 
+    /// Changes settings that are there already.
+    ///
+    /// # Errors
+    /// [`Fault::Setup`] naming the file.
+    pub fn amend(&self, change: impl FnOnce(&mut toml_edit::DocumentMut)) -> Result<(), Fault> {
+        let path = self.settings();
+        let text = std::fs::read_to_string(&path).map_err(|error| at(&path, error))?;
+        let mut toml: toml_edit::DocumentMut =
+            text.parse().map_err(|error| Fault::Setup(format!("{}: {error}", path.display())))?;
+        change(&mut toml);
+        write(&path, toml.to_string().as_bytes(), Access::Shared)
+    }
+
     /// Writes the settings: the shipped ones, or those already there, with the node's own values.
     ///
     /// # Errors
