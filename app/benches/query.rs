@@ -18,6 +18,7 @@ use cyberd::engine::QueryRequest;
 use cyberd::query::Queries;
 use cyberd::search::{explain, Deadline, Index};
 use cyberd::state::Read;
+use cyberd::store::Snapshot;
 use cyberd::testkit::{Chain, ChainOptions, Wallet};
 use cyberd::types::{sha256, Height, Particle};
 use prost::Message;
@@ -125,6 +126,21 @@ fn search(particle: u32, page: u32) -> (String, Vec<u8>) {
     ("/cyber.rank.v1beta1.Query/Search".into(), request.encode_to_vec())
 }
 
+/// The hub's answer, as the first page after a round makes it.
+fn explained_anew(snapshot: &Snapshot, index: &Index, size: Size) {
+    let number = snapshot.particle_number(&Particle(sha256(&0u32.to_be_bytes())));
+    let number = number.expect("linked");
+    let anew = |_| {
+        let view = index.view(snapshot).expect("followed");
+        let begin = Instant::now();
+        let made = explain::anew(&view, snapshot, number, &Deadline::never());
+        let took = begin.elapsed();
+        assert_eq!(made.expect("no deadline").shares.len(), size.hub as usize);
+        took
+    };
+    report("explain of 10,000 links, made anew", (0..size.asked / 10).map(anew).collect());
+}
+
 fn main() {
     let small = std::env::args().any(|argument| argument == "--test");
     let size = if small { SMALL } else { FULL };
@@ -181,18 +197,7 @@ fn main() {
         };
         of("/cyberd.v1.Query/Preview", request.encode_to_vec())
     });
-    let snapshot = chain.snapshot();
-    let number = snapshot.particle_number(&Particle(sha256(&0u32.to_be_bytes())));
-    let number = number.expect("linked");
-    let anew = |_| {
-        let view = index.view(&snapshot).expect("followed");
-        let begin = Instant::now();
-        let made = explain::anew(&view, &snapshot, number, &Deadline::never());
-        let took = begin.elapsed();
-        assert_eq!(made.expect("no deadline").shares.len(), size.hub as usize);
-        took
-    };
-    report("explain of 10,000 links, made anew", (0..size.asked / 10).map(anew).collect());
+    explained_anew(&chain.snapshot(), &index, size);
     measure(&queries, size.asked / 10, "explain of 10,000 links, kept", |_| {
         let request = own::QueryExplainRequest { particle: cid(0), pagination: None };
         of("/cyberd.v1.Query/Explain", request.encode_to_vec())
