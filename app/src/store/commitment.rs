@@ -7,7 +7,7 @@
 
 use super::graph::Graph;
 use super::merkle::ranks::code_value;
-use super::merkle::{leaves, simple, Log, RankTree, Tree};
+use super::merkle::{join, leaves, simple, Log, RankTree, Tree};
 use super::staged::Publication;
 use crate::error::Fault;
 use crate::state::{StoreName, STORES};
@@ -60,6 +60,18 @@ impl<'a> NewCodes<'a> {
     }
 }
 
+/// Whether a pass is handed to two threads. A small one takes less time than the way to another
+/// thread and back, of which block sync would make several for every block.
+pub(super) fn is_worth_a_thread(
+    keys: &[Keys; STORES],
+    codes: Option<NewCodes<'_>>,
+    leaves: u64,
+) -> bool {
+    let keys: usize = keys.iter().map(BTreeMap::len).sum();
+    let codes = codes.map_or(0, |codes| codes.codes.len());
+    (keys + codes) as u64 + leaves >= 128
+}
+
 /// The trees and logs of one height.
 #[derive(Clone)]
 pub struct Commitment {
@@ -90,6 +102,10 @@ impl Commitment {
         graph: &Graph,
         codes: Option<NewCodes<'_>>,
     ) {
+        let sizes = graph.sizes();
+        let leaves = u64::from(sizes.particles) - self.particles.size() + u64::from(sizes.links)
+            - self.links.size();
+        let parallel = is_worth_a_thread(keys, codes, leaves);
         let Commitment { trees, particles, links, ranks, rounds } = self;
         let keys = || {
             for (tree, changes) in trees.iter_mut().zip(keys).filter(|(_, keys)| !keys.is_empty()) {
@@ -112,7 +128,7 @@ impl Commitment {
                 None => ranks.grow(particles),
             }
         };
-        rayon::join(keys, logs);
+        join(parallel, keys, logs);
     }
 
     /// All logs over the graph at once, for a checkpoint.

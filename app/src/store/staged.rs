@@ -5,10 +5,10 @@
 //! Invariant: what a record's passes say, applied to the base by [`replay`], gives the snapshot
 //! that was staged, root by root (`tests::reopening_at_every_height_gives_the_same_state`).
 
-use super::commitment::{Commitment, Keys, NewCodes};
+use super::commitment::{is_worth_a_thread, Commitment, Keys, NewCodes};
 use super::graph::{Additions, Graph};
 use super::journal::{self, Pass, Record};
-use super::merkle::RankTree;
+use super::merkle::{join, RankTree};
 use super::snapshot::Snapshot;
 use crate::error::Fault;
 use crate::state::{Changes, STORES};
@@ -138,7 +138,10 @@ fn on_top(
     let Content { height, version, changes, codes, rounds } = content;
     let additions = below.graph().add(&changes.particles, &changes.links, rounds);
     let additions = Arc::new(additions);
-    let (snapshot, pass) = rayon::join(
+    let leaves = (changes.particles.len() + changes.links.len()) as u64;
+    let parallel = is_worth_a_thread(&changes.keys, codes, leaves);
+    let (snapshot, pass) = join(
+        parallel,
         || apply(below, height, version, &changes.keys, &additions, codes),
         || {
             passes

@@ -29,6 +29,7 @@ pub mod tree;
 
 pub use leaves::LogName;
 pub use log::{verify_inclusion, Inclusion, Log};
+pub use node::join;
 pub use ranks::RankTree;
 pub use tree::Tree;
 

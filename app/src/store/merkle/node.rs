@@ -139,7 +139,7 @@ pub enum Effect {
 const PARALLEL_CHANGES: usize = 256;
 
 /// Runs both, on two threads if there is enough to do.
-fn join<A: Send, B: Send>(
+pub fn join<A: Send, B: Send>(
     parallel: bool,
     one: impl FnOnce() -> A + Send,
     two: impl FnOnce() -> B + Send,
