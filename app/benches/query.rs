@@ -141,9 +141,8 @@ fn explained_anew(snapshot: &Snapshot, index: &Index, size: Size) {
     report("explain of 10,000 links, made anew", (0..size.asked / 10).map(anew).collect());
 }
 
-fn main() {
-    let small = std::env::args().any(|argument| argument == "--test");
-    let size = if small { SMALL } else { FULL };
+/// The chain and its index, up to date.
+fn made(size: Size) -> (Chain, Arc<Index>) {
     let begin = Instant::now();
     let chain = chain(size);
     let index = Arc::new(Index::new());
@@ -156,6 +155,13 @@ fn main() {
         sizes.particles,
         begin.elapsed()
     );
+    (chain, index)
+}
+
+fn main() {
+    let small = std::env::args().any(|argument| argument == "--test");
+    let size = if small { SMALL } else { FULL };
+    let (chain, index) = made(size);
     let limits = QueryLimits {
         rows_max: 1_000,
         bytes_max: 4_000_000,
