@@ -1,6 +1,7 @@
 //! Small values without state: numbers, addresses, particles and their content, coins, decimals.
 
 pub mod address;
+mod base58;
 pub mod cid;
 pub mod coin;
 pub mod decimal;

@@ -1,6 +1,7 @@
 //! Particles: content addresses. The chain knows one spelling, CIDv0 (`Qm…`, 46 characters), and
 //! keeps the 32-byte SHA-256 digest in it. It never sees the content.
 
+use super::base58;
 use std::fmt;
 
 /// The digest a CIDv0 spells. Ordered by bytes.
@@ -23,14 +24,10 @@ const SHA2_256: [u8; 2] = [0x12, 0x20];
 impl Particle {
     /// Reads a CIDv0: base58btc of `0x12 0x20` and 32 bytes.
     pub fn parse(text: &str) -> Result<Particle, ParticleError> {
-        if text.len() != 46 || !text.starts_with("Qm") {
-            return Err(not_zero(text));
-        }
-        let mut bytes = [0; 34];
-        let length = bs58::decode(text).onto(&mut bytes[..]);
-        if length != Ok(34) || bytes[..2] != SHA2_256 {
-            return Err(ParticleError::Invalid(text.to_owned()));
-        }
+        let whole: Result<&[u8; base58::CHARACTERS], _> = text.as_bytes().try_into();
+        let whole = whole.ok().filter(|_| text.starts_with("Qm")).ok_or_else(|| not_zero(text))?;
+        let bytes = base58::decode(whole).filter(|bytes| bytes[..2] == SHA2_256);
+        let bytes = bytes.ok_or_else(|| ParticleError::Invalid(text.to_owned()))?;
         let mut digest = [0; 32];
         digest.copy_from_slice(&bytes[2..]);
         Ok(Particle(digest))
@@ -38,10 +35,10 @@ impl Particle {
 
     /// The CIDv0.
     pub fn to_cid(&self) -> String {
-        let mut bytes = [0; 34];
+        let mut bytes = [0; base58::BYTES];
         bytes[..2].copy_from_slice(&SHA2_256);
         bytes[2..].copy_from_slice(&self.0);
-        bs58::encode(bytes).into_string()
+        String::from_utf8(base58::encode(&bytes).to_vec()).expect("the alphabet is ASCII")
     }
 }
 
