@@ -39,6 +39,8 @@ pub struct Inner {
     pub version: u64,
     /// How many leaves there are below.
     pub size: u64,
+    /// The first bytes of the key: nearly every comparison ends with them, in this node's memory.
+    head: u64,
     pub key: Arc<[u8]>,
     pub left: Subtree,
     pub right: Subtree,
@@ -54,8 +56,8 @@ impl Node {
 
     /// An inner node whose hash [`rehash`] will set; `key` is the smallest of `right`.
     pub fn inner(key: Arc<[u8]>, left: Subtree, right: Subtree, version: u64) -> Subtree {
-        let (size, height, hash) = (0, 0, [0; 32]);
-        let mut inner = Inner { hash, version, size, key, left, right, height, dirty: true };
+        let (size, height, hash, head) = (0, 0, [0; 32], head(&key));
+        let mut inner = Inner { hash, version, size, head, key, left, right, height, dirty: true };
         inner.measure();
         Arc::new(Node::Inner(inner))
     }
@@ -90,10 +92,26 @@ impl Node {
     }
 }
 
+/// The first eight bytes as a number, so that unequal numbers order as their keys do.
+fn head(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let length = key.len().min(8);
+    bytes[..length].copy_from_slice(&key[..length]);
+    u64::from_be_bytes(bytes)
+}
+
 impl Inner {
+    /// Whether a key belongs to the left child.
+    pub fn is_left(&self, key: &[u8]) -> bool {
+        match head(key).cmp(&self.head) {
+            Ordering::Equal => key < &*self.key,
+            order => order.is_lt(),
+        }
+    }
+
     /// The child a key belongs to.
     pub fn child(&self, key: &[u8]) -> &Subtree {
-        match key < &*self.key {
+        match self.is_left(key) {
             true => &self.left,
             false => &self.right,
         }
@@ -167,7 +185,7 @@ pub fn classify(node: &Node, changes: &[Change<'_>], effects: &mut [Effect]) {
         Node::Inner(_) if changes.is_empty() => {}
         Node::Inner(inner) => {
             let parallel = changes.len() >= PARALLEL_CHANGES;
-            let split = changes.partition_point(|(key, _)| **key < *inner.key);
+            let split = changes.partition_point(|(key, _)| inner.is_left(key));
             let (left, right) = changes.split_at(split);
             let (left_effects, right_effects) = effects.split_at_mut(split);
             join(
@@ -191,7 +209,7 @@ pub fn overwrite(link: &mut Subtree, changes: &[Change<'_>], version: u64) {
         return;
     }
     let inner = change(link, version);
-    let (left, right) = changes.split_at(changes.partition_point(|(key, _)| **key < *inner.key));
+    let (left, right) = changes.split_at(changes.partition_point(|(key, _)| inner.is_left(key)));
     let on = |link: &mut Subtree, changes: &[Change<'_>]| {
         if !changes.is_empty() {
             overwrite(link, changes, version);
@@ -214,7 +232,7 @@ pub fn insert(link: &mut Subtree, key: &[u8], value: &[u8], version: u64) {
         return;
     }
     let inner = change(link, version);
-    let side = if key < &*inner.key { &mut inner.left } else { &mut inner.right };
+    let side = if inner.is_left(key) { &mut inner.left } else { &mut inner.right };
     insert(side, key, value, version);
     inner.measure();
     balance(link, version);
@@ -226,7 +244,7 @@ pub fn remove(link: &mut Subtree, key: &[u8], version: u64) -> Option<Arc<[u8]>>
     let Node::Inner(inner) = &**link else {
         unreachable!("a leaf is removed by its parent");
     };
-    let to_left = key < &*inner.key;
+    let to_left = inner.is_left(key);
     let (goes, stays) =
         if to_left { (&inner.left, &inner.right) } else { (&inner.right, &inner.left) };
     if let Node::Leaf(leaf) = &**goes {
@@ -240,7 +258,7 @@ pub fn remove(link: &mut Subtree, key: &[u8], version: u64) -> Option<Arc<[u8]>>
         true => remove(&mut inner.left, key, version),
         false => {
             if let Some(smallest) = remove(&mut inner.right, key, version) {
-                inner.key = smallest;
+                (inner.head, inner.key) = (head(&smallest), smallest);
             }
             None
         }

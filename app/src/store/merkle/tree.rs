@@ -139,7 +139,7 @@ impl Tree {
     /// The largest key below an absent one, and the smallest above.
     fn neighbours(&self, key: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
         let (mut left, mut right) = (None, None);
-        let last = self.leaf_toward(key, |inner| match key < &*inner.key {
+        let last = self.leaf_toward(key, |inner| match inner.is_left(key) {
             true => right = Some(&*inner.key),
             false => left = Some(&inner.left),
         });
@@ -191,7 +191,7 @@ fn inner_op(inner: &Inner, key: &[u8]) -> InnerOp {
     let mut prefix = super::hash::node_prefix(inner.height, inner.size, inner.version);
     prefix.push(LENGTH);
     let mut suffix = Vec::new();
-    if key < &*inner.key {
+    if inner.is_left(key) {
         suffix.push(LENGTH);
         suffix.extend_from_slice(inner.right.hash());
     } else {
