@@ -3,10 +3,17 @@
 
 use super::{Event, Link, Read, StoreName, Visit, Write, STORES};
 use crate::types::{Address, LinkNumber, Particle, ParticleNumber};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 type Keys = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+// Hash tables as the protocol has them for particles and links: keyed with a secret of the
+// process and never iterated, so that nothing of their order leaves this file.
+#[allow(clippy::disallowed_types, reason = "never iterated")]
+type ParticleNumbers = std::collections::HashMap<Particle, ParticleNumber>;
+#[allow(clippy::disallowed_types, reason = "never iterated")]
+type LinkKeys = std::collections::HashSet<(Address, ParticleNumber, ParticleNumber)>;
 
 /// What an overlay changed, apart from its base: the input of a commit.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +25,18 @@ pub struct Changes {
     /// New links, in order of their numbers.
     pub links: Vec<Link>,
     pub events: Vec<Event>,
-    particle_numbers: BTreeMap<Particle, ParticleNumber>,
-    link_keys: BTreeSet<(Address, ParticleNumber, ParticleNumber)>,
+    particle_numbers: ParticleNumbers,
+    link_keys: LinkKeys,
+}
+
+impl Changes {
+    /// Whether nothing was changed.
+    pub fn is_empty(&self) -> bool {
+        self.keys.iter().all(BTreeMap::is_empty)
+            && self.particles.is_empty()
+            && self.links.is_empty()
+            && self.events.is_empty()
+    }
 }
 
 /// A base and the changes on top of it.
@@ -46,14 +63,21 @@ impl<'a> Overlay<'a> {
 
     /// Takes over what an overlay on top of this one changed.
     pub fn apply(&mut self, changes: Changes) {
+        if self.changes.is_empty() {
+            self.changes = changes;
+            return;
+        }
         for (mine, theirs) in self.changes.keys.iter_mut().zip(changes.keys) {
             mine.extend(theirs);
         }
+        let first = self.graph_size().0;
+        let numbered = changes.particles.iter().copied().zip((first.0..).map(ParticleNumber));
+        self.changes.particle_numbers.extend(numbered);
+        let keys = changes.links.iter().map(|link| (link.neuron, link.from, link.to));
+        self.changes.link_keys.extend(keys);
         self.changes.particles.extend(changes.particles);
         self.changes.links.extend(changes.links);
         self.changes.events.extend(changes.events);
-        self.changes.particle_numbers.extend(changes.particle_numbers);
-        self.changes.link_keys.extend(changes.link_keys);
     }
 
     /// Takes the events emitted so far.
