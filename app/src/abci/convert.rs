@@ -8,6 +8,7 @@ use crate::error::Fault;
 use crate::state::Event;
 use crate::types::{Hash, Height};
 use prost::bytes::Bytes;
+use rayon::prelude::*;
 
 /// The wire's types, for the other files of this folder.
 pub use tendermint_proto::v0_38::abci as wire;
@@ -177,7 +178,7 @@ pub fn block(request: wire::RequestFinalizeBlock) -> Result<own::Block, Fault> {
 pub fn block_outcome(outcome: own::BlockOutcome) -> wire::ResponseFinalizeBlock {
     wire::ResponseFinalizeBlock {
         events: events(outcome.events),
-        tx_results: outcome.results.into_iter().map(delivered).collect(),
+        tx_results: outcome.results.into_par_iter().map(delivered).collect(),
         validator_updates: outcome.validator_updates.into_iter().map(wire_validator).collect(),
         consensus_param_updates: outcome.consensus_params.map(wire_params),
         app_hash: Bytes::copy_from_slice(&outcome.app_hash),

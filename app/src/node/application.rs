@@ -19,6 +19,7 @@ use crate::store;
 use crate::telemetry;
 use crate::types::{sha256, Hash, Height};
 use prost::bytes::Bytes;
+use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -120,7 +121,7 @@ impl Application for App {
                 std::thread::sleep(FAREWELL);
             }
         })?;
-        let pairs = block.txs.iter().zip(&outcome.results);
+        let pairs = block.txs.par_iter().zip(&outcome.results);
         let sketches = pairs.map(|(tx, result)| Sketch::of(sha256(tx), &result.events)).collect();
         *self.sketches.lock().unwrap_or_else(PoisonError::into_inner) = sketches;
         let failed = outcome.results.iter().filter(|result| !result.is_ok()).count();

@@ -20,7 +20,9 @@
 //! them).
 
 use super::backend::{Backend, WriteSet};
-use super::codec::{put_bytes, put_count, put_u32, put_u64, put_u8, seal, unseal, Input};
+use super::codec::{
+    put_bytes, put_count, put_u32, put_u64, put_u8, seal, unseal, Input, SEAL_BYTES,
+};
 use super::columns::{LinkRow, Sizes};
 use super::commitment::{Keys, NewCodes, Roots, ROOTS};
 use super::graph::Additions;
@@ -28,6 +30,7 @@ use super::tables::{record_key, split_record_key, FORMAT, FORMAT_KEY, HEAD_KEY, 
 use crate::error::Fault;
 use crate::state::STORES;
 use crate::types::{Address, Hash, Height, NeuronNumber, Particle, ParticleNumber};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Bytes of a record without passes.
@@ -281,11 +284,14 @@ impl Journal {
         let (height, app_hash) = (record.height, record.app_hash);
         let parts = u32::try_from(bytes.len().div_ceil(PART_BYTES)).expect("less than 2^47 bytes");
         let mut set = more;
-        for (part, body) in (0..).zip(bytes.chunks(PART_BYTES)) {
-            let key = record_key(height, part);
-            let value = seal(&key, body.to_vec());
-            set.push((key, Some(value)));
-        }
+        let sealed = |(part, body): (usize, &[u8])| {
+            let key = record_key(height, part as u32);
+            let mut value = Vec::with_capacity(body.len() + SEAL_BYTES);
+            value.extend_from_slice(body);
+            let value = seal(&key, value);
+            (key, Some(value))
+        };
+        set.par_extend(bytes.par_chunks(PART_BYTES).enumerate().map(sealed));
         set.push(format_entry());
         set.push(head_entry(Head { height, app_hash, parts }));
         self.backend.write(set)?;

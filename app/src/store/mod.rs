@@ -291,7 +291,9 @@ impl Store {
             }
         };
         self.is_empty = false;
-        self.shared.history.store(Arc::new(history));
+        let before = self.shared.history.swap(Arc::new(history));
+        // Heights that are let go are many small pieces of memory: nobody waits for that.
+        rayon::spawn(|| drop(before));
         self.checkpointer.committed(&snapshot, record.bytes(), &self.options)?;
         Ok(snapshot)
     }
