@@ -2,7 +2,8 @@
 //! thread or many, with a slow or a fast rank worker, with a restart at every height, with other
 //! work in between.
 
-use cyberd::testkit::{story, Chain};
+use cyberd::error::code;
+use cyberd::testkit::{story, Chain, Wallet};
 use std::time::Duration;
 
 const BLOCKS: usize = 40;
@@ -108,4 +109,27 @@ fn what_the_proposer_chooses_the_block_admits() {
             assert!(result.is_ok() || door(&result.log), "refused at the door: {}", result.log);
         }
     }
+}
+
+#[test]
+fn a_failed_signature_costs_nobody_else_anything() {
+    let mut chain = Chain::new();
+    let (mut alice, bob) = (chain.wallet("alice"), chain.wallet("bob"));
+    let particle = |name: u8| cyberd::types::Particle(cyberd::types::sha256(&[name]));
+    let link =
+        |wallet: &Wallet, to: u8| vec![wallet.link_message(&[(particle(0), particle(to))], false)];
+    let options = cyberd::testkit::wallet::TxOptions::default();
+    let first = alice.sign(link(&alice, 1));
+    let mut broken = bob.sign_at(link(&bob, 2), &options, bob.sequence).to_vec();
+    *broken.last_mut().expect("a signature") ^= 1;
+    // Good only if the one before it counts for nothing.
+    let replacing = bob.sign_at(link(&bob, 3), &options, bob.sequence);
+    let second = alice.sign(link(&alice, 4));
+    let txs = vec![first, broken.into(), replacing, second];
+    let expected = [code::OK, code::UNAUTHORIZED, code::OK, code::OK];
+    let checked = chain.check(&txs);
+    assert_eq!(checked.iter().map(|result| result.code).collect::<Vec<_>>(), expected);
+    let outcome = chain.block(txs);
+    assert_eq!(outcome.results.iter().map(|result| result.code).collect::<Vec<_>>(), expected);
+    assert_eq!(chain.snapshot().sizes().links, 3);
 }

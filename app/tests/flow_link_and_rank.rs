@@ -29,8 +29,8 @@ fn links_are_accepted_charged_and_ranked() {
 
     // Alice was charged: what she has left is below her maximum.
     let snapshot = chain.snapshot();
-    let params = bandwidth::state::params(snapshot.as_ref());
-    let quote = bandwidth::quote(snapshot.as_ref(), &params, &alice.address(), snapshot.height());
+    let rules = cyberd::modules::Rules::read(snapshot.as_ref());
+    let quote = bandwidth::quote(snapshot.as_ref(), &rules, &alice.address(), snapshot.height());
     assert!(quote.available < quote.maximum && quote.maximum > 0);
 
     // Frozen at 5, published at 10.

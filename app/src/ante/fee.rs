@@ -2,7 +2,7 @@
 
 use super::{least_fee, Budget, Context, Mode};
 use crate::error::{code, Refusal};
-use crate::modules::{auth, bank, params};
+use crate::modules::{auth, bank};
 use crate::state::{Event, Overlay, Write};
 use crate::tx::Tx;
 use crate::types::Coins;
@@ -14,7 +14,7 @@ pub fn charge(
     context: &Context<'_>,
     budget: &Budget,
 ) -> Result<(), Refusal> {
-    let prefix = params::state::chain(state).address_prefix;
+    let prefix = &context.rules.chain.address_prefix;
     if context.mode != Mode::Simulate && tx.fee.gas_limit > budget.gas {
         return Err(Refusal::new(code::OUT_OF_GAS, "no block gas left to run tx: out of gas"));
     }
@@ -28,18 +28,18 @@ pub fn charge(
         check_minimum(&fee, tx.fee.gas_limit, context)?;
     }
     let payer = tx.fee_payer().expect("a validated transaction has a message");
-    let text = payer.to_bech32(&prefix);
+    let text = payer.to_bech32(prefix);
     if auth::state::account(state, &payer).is_none() {
         let text = format!("fee payer address: {text} does not exist: unknown address");
         return Err(Refusal::new(code::UNKNOWN_ADDRESS, text));
     }
     if !fee.is_empty() {
         let collector = auth::state::module_account(state, auth::FEE_COLLECTOR);
-        bank::state::transfer(state, &payer, &collector, &fee, &prefix).map_err(|error| {
+        bank::state::transfer(state, &payer, &collector, &fee, prefix).map_err(|error| {
             let code = error.code();
             Refusal::new(code, format!("{error}: insufficient funds"))
         })?;
-        bank::handler::emit_transfer(state, &payer, &collector, &fee, &prefix);
+        bank::handler::emit_transfer(state, &payer, &collector, &fee, prefix);
         state.emit(Event::new("message").with("sender", &text));
     }
     state.emit(Event::new("tx").with("fee", &fee).with("fee_payer", &text));

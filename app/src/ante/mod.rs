@@ -12,8 +12,8 @@ mod signers;
 use crate::error::{code, Refusal};
 use crate::modules::bandwidth::{self, BandwidthError, Cost};
 use crate::modules::graph::{self, GraphError};
-use crate::modules::{auth, bank, params};
-use crate::state::{Overlay, Read};
+use crate::modules::{bank, Rules};
+use crate::state::Overlay;
 use crate::tx::message::Msg;
 use crate::tx::{PublicKey, Tx};
 use crate::types::{Coin, Decimal, Height};
@@ -48,6 +48,7 @@ pub type Verify<'a> = &'a dyn Fn(&Tx, usize, &PublicKey, u64) -> Result<(), Refu
 /// What the door knows besides the state.
 pub struct Context<'a> {
     pub mode: Mode,
+    pub rules: &'a Rules,
     /// The block's height; in CheckTx the last committed one.
     pub height: Height,
     pub minimum_gas_prices: &'a [GasPrice],
@@ -65,12 +66,8 @@ pub struct Budget {
 
 impl Budget {
     /// A block's whole budget.
-    pub fn of_block(state: &dyn Read) -> Budget {
-        let gas = params::state::consensus(state).block_max_gas;
-        Budget {
-            gas: u64::try_from(gas).expect("genesis has a positive max_gas"),
-            bandwidth: bandwidth::state::params(state).max_block_bandwidth,
-        }
+    pub fn of_block(rules: &Rules) -> Budget {
+        Budget { gas: rules.block_max_gas, bandwidth: rules.bandwidth.max_block_bandwidth }
     }
 }
 
@@ -99,9 +96,8 @@ pub fn admit<'a>(
     context: &Context<'_>,
     budget: &mut Budget,
 ) -> Result<Admitted<'a>, Refusal> {
-    let auth_params = auth::state::params(state);
     tx.validate_messages()?;
-    check_limits(state, tx, context, &auth_params)?;
+    check_limits(tx, context)?;
     let links = is_cyberlinks(tx)?;
     if context.mode != Mode::Simulate {
         gas::check(tx)?;
@@ -113,7 +109,7 @@ pub fn admit<'a>(
             0
         }
     };
-    signers::check(state, tx, context, auth_params.tx_sig_limit)?;
+    signers::check(state, tx, context)?;
     if links {
         budget.bandwidth -= raw_units;
     } else if context.mode != Mode::Simulate {
@@ -122,25 +118,26 @@ pub fn admit<'a>(
     Ok(Admitted { tx, raw_units })
 }
 
-/// Sizes, counts, the gas limit, the height it is good until, the memo.
-fn check_limits(
-    state: &dyn Read,
-    tx: &Tx,
-    context: &Context<'_>,
-    auth_params: &cyber_proto::cosmos::auth::v1beta1::Params,
-) -> Result<(), Refusal> {
-    if tx.bytes.len() > TX_BYTES_MAX {
-        let size = tx.bytes.len();
-        let text = format!("{size} bytes, at most {TX_BYTES_MAX} are right: tx too large");
-        return Err(Refusal::new(code::TX_TOO_LARGE, text));
+/// Refuses a transaction of too many bytes; the mempool does before it decodes them.
+pub fn check_size(bytes: usize) -> Result<(), Refusal> {
+    if bytes <= TX_BYTES_MAX {
+        return Ok(());
     }
+    let text = format!("{bytes} bytes, at most {TX_BYTES_MAX} are right: tx too large");
+    Err(Refusal::new(code::TX_TOO_LARGE, text))
+}
+
+/// Sizes, counts, the gas limit, the height it is good until, the memo.
+fn check_limits(tx: &Tx, context: &Context<'_>) -> Result<(), Refusal> {
+    let auth_params = &context.rules.auth;
+    check_size(tx.bytes.len())?;
     if tx.messages.len() > MESSAGES_MAX {
         let count = tx.messages.len();
         let text = format!("{count} messages, at most {MESSAGES_MAX} are right: invalid request");
         return Err(Refusal::new(code::INVALID_REQUEST, text));
     }
     let simulated = context.mode == Mode::Simulate;
-    let max_gas = params::state::consensus(state).block_max_gas.unsigned_abs();
+    let max_gas = context.rules.block_max_gas;
     let gas = tx.fee.gas_limit;
     if !simulated && gas > max_gas {
         let text = format!("tx gas limit {gas} exceeds block max gas {max_gas}: invalid gas limit");
@@ -196,7 +193,7 @@ fn charge_bandwidth(
     context: &Context<'_>,
     budget: &Budget,
 ) -> Result<u64, Refusal> {
-    let chain = params::state::chain(state);
+    let Rules { chain, bandwidth: limits, .. } = context.rules;
     let neuron = tx.messages[0].signers()[0];
     let prefix = &chain.address_prefix;
     if !tx.fee.granter.is_empty() || tx.fee_payer() != Some(neuron) {
@@ -204,9 +201,8 @@ fn charge_bandwidth(
                     granter: invalid request";
         return Err(Refusal::new(code::INVALID_REQUEST, text));
     }
-    let limits = bandwidth::state::params(state);
     if bank::state::balance(state, &neuron, &chain.stake_denom).0 == 0 {
-        let (neuron, denom) = (neuron.to_bech32(prefix), chain.stake_denom);
+        let (neuron, denom) = (neuron.to_bech32(prefix), chain.stake_denom.clone());
         return Err(GraphError::ZeroPower { neuron, denom }.into());
     }
     let mut cost = Cost { bytes: tx.bytes.len() as u64, ..Cost::default() };
@@ -224,7 +220,7 @@ fn charge_bandwidth(
             cost.passed_over += counted.existing;
         }
     }
-    let raw = bandwidth::consume(state, &neuron, cost, context.height)?;
+    let raw = bandwidth::consume(state, context.rules, &neuron, cost, context.height)?;
     if raw > budget.bandwidth {
         let limit = limits.max_block_bandwidth;
         let error = BandwidthError::BlockFull { needed: raw, left: budget.bandwidth, limit };

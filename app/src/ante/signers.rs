@@ -2,7 +2,7 @@
 
 use super::{Context, Mode};
 use crate::error::{code, Refusal};
-use crate::modules::{auth, params};
+use crate::modules::auth;
 use crate::state::{Event, Overlay, Write};
 use crate::tx::{Mode as SignerMode, PublicKey, SignerInfo, Tx};
 use crate::types::Address;
@@ -11,16 +11,11 @@ use cyber_proto::cosmos::crypto::multisig::v1beta1::MultiSignature;
 use prost::Message;
 
 /// Checks every signer, then advances their sequences.
-pub fn check(
-    state: &mut Overlay<'_>,
-    tx: &Tx,
-    context: &Context<'_>,
-    signature_limit: u64,
-) -> Result<(), Refusal> {
-    let prefix = params::state::chain(state).address_prefix;
-    let mut accounts = Vec::with_capacity(tx.signers().len());
-    for (index, signer) in tx.signers().iter().enumerate() {
-        accounts.push(account_and_key(state, tx, context, (index, signer, &prefix))?);
+pub fn check(state: &mut Overlay<'_>, tx: &Tx, context: &Context<'_>) -> Result<(), Refusal> {
+    let signers = tx.signers();
+    let mut accounts = Vec::with_capacity(signers.len());
+    for (index, signer) in signers.iter().enumerate() {
+        accounts.push(account_and_key(state, tx, context, (index, signer))?);
     }
     let given = || accounts.iter().flat_map(|(_, key)| key);
     if given().any(PublicKey::has_ed25519) {
@@ -28,6 +23,7 @@ pub fn check(
         return Err(Refusal::new(code::INVALID_PUBKEY, text));
     }
     let keys: usize = given().map(PublicKey::key_count).sum();
+    let signature_limit = context.rules.auth.tx_sig_limit;
     if keys as u64 > signature_limit {
         let text = format!(
             "signatures: {keys}, limit: {signature_limit}: maximum number of signatures exceeded"
@@ -48,11 +44,11 @@ pub fn check(
             (context.verify)(tx, index, key, base.account_number)?;
         }
     }
-    for (index, (mut account, key)) in accounts.into_iter().enumerate() {
+    for (index, (signer, (mut account, key))) in signers.iter().zip(accounts).enumerate() {
         let base = account.base();
         let sequence = format!("{}/{}", base.address, base.sequence);
         state.emit(Event::new("tx").with("acc_seq", sequence));
-        auth::advance(state, &mut account, key.map(|key| key.to_any()));
+        auth::advance(state, signer, &mut account, || key.map(|key| key.to_any()));
         if let Some(signature) = tx.signatures.get(index) {
             emit_signature(state, tx.signer_infos.get(index), signature);
         }
@@ -76,10 +72,10 @@ fn account_and_key(
     state: &Overlay<'_>,
     tx: &Tx,
     context: &Context<'_>,
-    (index, signer, prefix): (usize, &Address, &str),
+    (index, signer): (usize, &Address),
 ) -> Result<(auth::Account, Option<PublicKey>), Refusal> {
     let given = tx.signer_infos.get(index).and_then(|info| info.public_key.as_ref());
-    let text = || signer.to_bech32(prefix);
+    let text = || signer.to_bech32(&context.rules.chain.address_prefix);
     if given.is_some_and(|key| key.address() != *signer) {
         let text = format!(
             "pubKey does not match signer address {} with signer index: {index}: invalid pubkey",

@@ -2,15 +2,15 @@
 
 use super::deliver::{deliver_tx, Delivered};
 use super::genesis;
-use super::signatures::SignatureMemory;
+use super::signatures::{Ask, SignatureMemory};
 use super::upgrade;
-use super::{Block, BlockOutcome, Genesis, GenesisOutcome};
+use super::{Block, BlockOutcome, Genesis, GenesisOutcome, TxResult};
 use crate::ante::{Budget, Context, Mode};
 use crate::error::{Fault, Refusal};
-use crate::modules::{bandwidth, graph, params, rank as rank_state};
+use crate::modules::{bandwidth, graph, params, rank as rank_state, Rules};
 use crate::rank::input::{self, Moved};
 use crate::rank::{is_boundary, output, Worker};
-use crate::state::{Event, Overlay};
+use crate::state::{Changes, Event, Overlay};
 use crate::store::{Snapshot, Staged, Store};
 use crate::telemetry::{self, timed, RoundPhase};
 use crate::tx::{self, Tx};
@@ -120,7 +120,6 @@ impl BlockSide {
         memory: &SignatureMemory,
     ) -> Result<BlockOutcome, Fault> {
         let base = self.base()?;
-        let chain = params::state::chain(base.as_ref());
         if base.height().next() != Some(block.height) {
             return Err(Fault::Consensus(format!(
                 "asked for block {}, the state is at {}",
@@ -131,27 +130,12 @@ impl BlockSide {
         let mut overlay = Overlay::new(base.as_ref());
         let upgraded = upgrade::begin_block(&mut overlay, block.height)?;
         let consensus_params = upgraded.then(|| params::state::consensus(&overlay));
-        let txs = decode(block, &chain.address_prefix);
-        let known: Vec<&Tx> = txs.iter().flatten().collect();
-        memory.prefetch(base.as_ref(), &known);
-        let verify = |tx: &Tx, index: usize, key: &_, number: u64| {
-            memory.verify((tx, index), key, &chain.chain_id, number)
-        };
-        let context = Context {
-            mode: Mode::Block,
-            height: block.height,
-            minimum_gas_prices: &[],
-            verify: &verify,
-        };
-        let mut budget = Budget::of_block(&overlay);
-        let mut results = Vec::with_capacity(txs.len());
-        let mut raw_units: u64 = 0;
-        for tx in &txs {
-            let Delivered { result, raw_units: raw } =
-                deliver_tx(&mut overlay, tx, &context, &mut budget);
-            raw_units = raw_units.checked_add(raw).expect("a block stays within its limit");
-            results.push(result);
-        }
+        let rules = Rules::read(&overlay);
+        let txs = decode(block, &rules.chain.address_prefix);
+        let run = |ask: Ask<'_>| execute((&overlay, &rules), &txs, block.height, ask);
+        let Executed { changes, results, raw_units } =
+            memory.in_order(&txs, &rules.chain.chain_id, run);
+        overlay.apply(changes);
         let (finalized, events) = self.end_block(overlay, &base, block.height, raw_units)?;
         let app_hash = finalized.staged.app_hash();
         self.staged = Some(finalized);
@@ -220,6 +204,36 @@ impl BlockSide {
         }
         Ok(snapshot)
     }
+}
+
+/// What the transactions of a block did.
+struct Executed {
+    changes: Changes,
+    results: Vec<TxResult>,
+    raw_units: u64,
+}
+
+/// Runs transactions in order.
+fn execute(
+    (base, rules): (&Overlay<'_>, &Rules),
+    txs: &[Result<Tx, Refusal>],
+    height: Height,
+    ask: Ask<'_>,
+) -> Executed {
+    let mut overlay = Overlay::new(base);
+    let mut budget = Budget::of_block(rules);
+    let mut results = Vec::with_capacity(txs.len());
+    let mut raw_units: u64 = 0;
+    for (place, tx) in txs.iter().enumerate() {
+        let verify = |_: &Tx, signer, key: &_, number| ask(place, signer, key, number);
+        let mode = Mode::Block;
+        let context = Context { mode, rules, height, minimum_gas_prices: &[], verify: &verify };
+        let Delivered { result, raw_units: raw } =
+            deliver_tx(&mut overlay, tx, &context, &mut budget);
+        raw_units = raw_units.checked_add(raw).expect("a block stays within its limit");
+        results.push(result);
+    }
+    Executed { changes: overlay.into_changes(), results, raw_units }
 }
 
 fn decode(block: &Block, prefix: &str) -> Vec<Result<Tx, Refusal>> {

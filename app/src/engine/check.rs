@@ -1,15 +1,17 @@
 //! CheckTx: the door on an overlay of its own above the last committed state, so that several
-//! transactions of one neuron queue up. Messages do not run here.
+//! transactions of one neuron queue up. Messages do not run here. A batch changes the overlay when
+//! all of it is checked: a panic on the way leaves nothing half done.
 
 use super::deliver::signed;
 use super::signatures::SignatureMemory;
 use super::{CheckKind, CheckRequest, TxResult};
 use crate::ante::{self, Budget, Context, GasPrice, Mode};
 use crate::error::{code, Refusal};
-use crate::modules::params;
+use crate::modules::Rules;
 use crate::state::{Changes, Overlay};
 use crate::store::Snapshot;
 use crate::tx::{self, Tx};
+use crate::types::Height;
 use prost::bytes::Bytes;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -20,10 +22,24 @@ pub struct CheckState {
     pub(super) changes: Changes,
 }
 
-/// A transaction to check, decoded.
-struct Candidate {
-    tx: Result<Tx, Refusal>,
-    kind: CheckKind,
+/// The changes as an overlay; they go back when this is dropped, panic or not.
+pub(super) struct Lent<'slot, 'base> {
+    overlay: Option<Overlay<'base>>,
+    slot: &'slot mut Changes,
+}
+
+impl<'base> Lent<'_, 'base> {
+    pub(super) fn overlay(&mut self) -> &mut Overlay<'base> {
+        self.overlay.as_mut().expect("there until dropped")
+    }
+}
+
+impl Drop for Lent<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(overlay) = self.overlay.take() {
+            *self.slot = overlay.into_changes();
+        }
+    }
 }
 
 impl CheckState {
@@ -32,7 +48,13 @@ impl CheckState {
         CheckState { snapshot, changes: Changes::default() }
     }
 
-    /// Checks transactions in order. `results` grows by one as each is complete.
+    /// What is admitted so far, on top of a snapshot.
+    pub(super) fn lend<'base>(&mut self, snapshot: &'base Snapshot) -> Lent<'_, 'base> {
+        let changes = std::mem::take(&mut self.changes);
+        Lent { overlay: Some(Overlay::resume(snapshot, changes)), slot: &mut self.changes }
+    }
+
+    /// Checks transactions in order. `results` grows when all are complete.
     pub fn check(
         &mut self,
         requests: &[CheckRequest],
@@ -45,71 +67,57 @@ impl CheckState {
             results.extend(requests.iter().map(|_| TxResult::refused(refusal.clone(), 0, 0)));
             return;
         };
-        let chain = params::state::chain(snapshot.as_ref());
-        let candidates: Vec<Candidate> = requests
-            .par_iter()
-            .map(|request| Candidate {
-                tx: tx::decode(request.tx.clone(), &chain.address_prefix),
-                kind: request.kind,
-            })
-            .collect();
-        let door = Door { snapshot: &snapshot, prices };
-        if candidates.len() > 1 {
-            let survivors = door.survivors(&mut self.changes, &candidates);
-            memory.prefetch(snapshot.as_ref(), &survivors);
-        }
-        for candidate in &candidates {
-            let base = std::mem::take(&mut self.changes);
-            let mut overlay = Overlay::resume(snapshot.as_ref(), base);
-            let verify = |tx: &Tx, index: usize, key: &_, number: u64| match candidate.kind {
-                CheckKind::Recheck => Ok(()),
-                CheckKind::New => memory.verify((tx, index), key, &chain.chain_id, number),
-            };
-            let result = door.check(&mut overlay, candidate, &verify);
-            self.changes = overlay.into_changes();
-            results.push(result);
-        }
+        let rules = Rules::read(snapshot.as_ref());
+        let prefix = &rules.chain.address_prefix;
+        let decode = |CheckRequest { tx, .. }: &CheckRequest| {
+            ante::check_size(tx.len())?;
+            tx::decode(tx.clone(), prefix)
+        };
+        let txs: Vec<_> = requests.par_iter().map(decode).collect();
+        let door = Door { height: snapshot.height(), rules: &rules, prices };
+        let mut lent = self.lend(&snapshot);
+        let pending = lent.overlay();
+        let before: &Overlay<'_> = pending;
+        let (changes, checked) = memory.in_order(&txs, &rules.chain.chain_id, |ask| {
+            let mut overlay = Overlay::new(before);
+            let mut checked = Vec::with_capacity(txs.len());
+            for (place, (tx, request)) in txs.iter().zip(requests).enumerate() {
+                let verify = |_: &Tx, signer, key: &_, number| match request.kind {
+                    CheckKind::Recheck => Ok(()),
+                    CheckKind::New => ask(place, signer, key, number),
+                };
+                checked.push(door.check(&mut overlay, tx, &verify));
+            }
+            (overlay.into_changes(), checked)
+        });
+        pending.apply(changes);
+        results.extend(checked);
     }
 }
 
 /// What the checks of a batch share.
 struct Door<'a> {
-    snapshot: &'a Arc<Snapshot>,
+    height: Height,
+    rules: &'a Rules,
     prices: &'a [GasPrice],
 }
 
 impl Door<'_> {
-    /// The new transactions that pass all cheap checks in order: only their signatures are worth
-    /// checking ahead.
-    fn survivors<'c>(&self, changes: &mut Changes, candidates: &'c [Candidate]) -> Vec<&'c Tx> {
-        let earlier = Overlay::resume(self.snapshot.as_ref(), std::mem::take(changes));
-        let mut scratch = Overlay::new(&earlier);
-        let mut survivors = Vec::new();
-        for candidate in candidates {
-            let good = self.check(&mut scratch, candidate, &|_, _, _, _| Ok(())).is_ok();
-            if let (true, CheckKind::New, Ok(tx)) = (good, candidate.kind, &candidate.tx) {
-                survivors.push(tx);
-            }
-        }
-        drop(scratch);
-        *changes = earlier.into_changes();
-        survivors
-    }
-
     fn check(
         &self,
         overlay: &mut Overlay<'_>,
-        candidate: &Candidate,
+        tx: &Result<Tx, Refusal>,
         verify: ante::Verify<'_>,
     ) -> TxResult {
-        let tx = match &candidate.tx {
+        let tx = match tx {
             Ok(tx) => tx,
             Err(refusal) => return TxResult::refused(refusal.clone(), 0, 0),
         };
-        let mut budget = Budget::of_block(overlay);
+        let mut budget = Budget::of_block(self.rules);
         let context = Context {
             mode: Mode::Check,
-            height: self.snapshot.height(),
+            rules: self.rules,
+            height: self.height,
             minimum_gas_prices: self.prices,
             verify,
         };

@@ -4,10 +4,9 @@ use super::route;
 use super::TxResult;
 use crate::ante::{self, Budget, Context};
 use crate::error::{code, Refusal};
-use crate::modules::{bandwidth, params};
+use crate::modules::bandwidth;
 use crate::state::{Event, Overlay, Write};
 use crate::tx::Tx;
-use crate::types::Height;
 use cyber_proto::cosmos::base::abci::v1beta1::TxMsgData;
 use cyber_proto::Any;
 use prost::bytes::Bytes;
@@ -54,7 +53,7 @@ pub fn deliver_tx(
     let (gas_used, raw_units) = (signed(tx.gas()), admitted.raw_units());
     let mut events = door.take_events();
     let mut inner = Overlay::new(&door);
-    let ran = run_messages(&mut inner, admitted.tx(), context.height);
+    let ran = run_messages(&mut inner, admitted.tx(), context);
     let mut changes = inner.into_changes();
     let result = match ran {
         Ok(data) => {
@@ -68,20 +67,21 @@ pub fn deliver_tx(
             TxResult { code, data: Bytes::new(), log, gas_wanted, gas_used, events }
         }
     };
-    bandwidth::hooks::stake_moved(&mut door, &*block, context.height);
+    bandwidth::hooks::stake_moved(&mut door, &*block, context.rules, context.height);
     let changes = door.into_changes();
     block.apply(changes);
     Delivered { result, raw_units }
 }
 
 /// Runs every message in order and encodes their responses.
-fn run_messages(state: &mut Overlay<'_>, tx: &Tx, height: Height) -> Result<Bytes, Refusal> {
-    let prefix = params::state::chain(state).address_prefix;
+fn run_messages(state: &mut Overlay<'_>, tx: &Tx, context: &Context<'_>) -> Result<Bytes, Refusal> {
+    let prefix = &context.rules.chain.address_prefix;
     let mut data = TxMsgData::default();
     for (index, message) in tx.messages.iter().enumerate() {
-        let sender = message.signers()[0].to_bech32(&prefix);
+        let sender = message.signers()[0].to_bech32(prefix);
         let mut before = state.take_events();
-        let response = route::route(state, message, height).map_err(|refusal| {
+        let ran = route::route(state, message, prefix, context.height);
+        let response = ran.map_err(|refusal| {
             refusal.within(format_args!("failed to execute message; message index: {index}"))
         })?;
         let handled = state.take_events();
@@ -115,36 +115,49 @@ fn with_index(event: Event, index: usize) -> Event {
     }
 }
 
+/// A message's part of a success log.
+#[derive(serde::Serialize)]
+struct MessageLog<'a> {
+    msg_index: usize,
+    events: Vec<EventLog<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct EventLog<'a> {
+    r#type: &'a str,
+    attributes: Vec<AttributeLog<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct AttributeLog<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
 /// The log of SDK 0.47: the events of each message, as JSON.
 fn success_log(events: &[Event]) -> String {
-    let links = events.iter().filter(|event| {
+    let is_link = |event: &&Event| {
         event.kind == "cyberlink" && event.attributes.iter().any(|(key, _)| *key == "particleTo")
-    });
-    if links.count() > LOG_LINKS_MAX {
+    };
+    if events.iter().filter(is_link).count() > LOG_LINKS_MAX {
         return String::new();
     }
-    let mut messages: Vec<serde_json::Value> = Vec::new();
+    let mut messages: Vec<MessageLog<'_>> = Vec::new();
     for event in events {
         let action = event.attributes.first().is_some_and(|(key, _)| *key == "action");
         if event.kind == "message" && action {
-            messages.push(serde_json::json!({"msg_index": messages.len(), "events": []}));
+            messages.push(MessageLog { msg_index: messages.len(), events: Vec::new() });
         }
-        let attribute =
-            |(key, value): &(&str, String)| serde_json::json!({"key": key, "value": value});
         let shown = event.attributes.iter().filter(|(key, _)| *key != "msg_index");
-        let attributes: Vec<_> = shown.map(attribute).collect();
-        let entry = serde_json::json!({"type": event.kind, "attributes": attributes});
-        if let Some(serde_json::Value::Array(list)) =
-            messages.last_mut().and_then(|message| message.get_mut("events"))
-        {
-            list.push(entry);
+        let attributes = shown.map(|(key, value)| AttributeLog { key, value }).collect();
+        if let Some(message) = messages.last_mut() {
+            message.events.push(EventLog { r#type: event.kind, attributes });
         }
     }
-    let log = serde_json::Value::Array(messages).to_string();
-    if log.len() > LOG_BYTES_MAX {
-        String::new()
-    } else {
-        log
+    let log = serde_json::to_string(&messages).expect("texts become JSON");
+    match log.len() > LOG_BYTES_MAX {
+        true => String::new(),
+        false => log,
     }
 }
 

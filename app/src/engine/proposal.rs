@@ -2,7 +2,7 @@
 
 use super::{Proposal, ProposalVerdict};
 use crate::ante::{self, Budget, Context, Mode};
-use crate::modules::params;
+use crate::modules::Rules;
 use crate::state::Overlay;
 use crate::store::Snapshot;
 use crate::tx::{self, Msg, Tx};
@@ -13,9 +13,10 @@ use rayon::prelude::*;
 /// only what the door admits in that order, within the block's bandwidth and gas. What does not
 /// fit stays in the mempool.
 pub fn prepare(snapshot: &Snapshot, proposal: &Proposal) -> Vec<Bytes> {
-    let prefix = params::state::chain(snapshot).address_prefix;
+    let rules = Rules::read(snapshot);
+    let prefix = &rules.chain.address_prefix;
     let decoded: Vec<Option<Tx>> =
-        proposal.txs.par_iter().map(|bytes| tx::decode(bytes.clone(), &prefix).ok()).collect();
+        proposal.txs.par_iter().map(|bytes| tx::decode(bytes.clone(), prefix).ok()).collect();
     let is_link = |tx: &Tx| tx.messages.iter().any(|message| matches!(message, Msg::Cyberlink(_)));
     let mut waiting: Vec<&Tx> = decoded.iter().flatten().collect();
     let of_others: u64 =
@@ -23,7 +24,8 @@ pub fn prepare(snapshot: &Snapshot, proposal: &Proposal) -> Vec<Bytes> {
     let kept = of_others.min(proposal.max_tx_bytes / 4);
     let mut choice = Choice {
         overlay: Overlay::new(snapshot),
-        budget: Budget::of_block(snapshot),
+        budget: Budget::of_block(&rules),
+        rules: &rules,
         height: proposal.height.0,
         chosen: Vec::new(),
         bytes: 0,
@@ -44,6 +46,7 @@ pub fn process(_snapshot: &Snapshot, _proposal: &Proposal) -> ProposalVerdict {
 
 /// A proposal under way.
 struct Choice<'a> {
+    rules: &'a Rules,
     overlay: Overlay<'a>,
     budget: Budget,
     height: u64,
@@ -69,6 +72,7 @@ impl Choice<'_> {
     fn admit(&mut self, tx: &Tx) -> bool {
         let context = Context {
             mode: Mode::Block,
+            rules: self.rules,
             height: crate::types::Height(self.height),
             minimum_gas_prices: &[],
             verify: &|_, _, _, _| Ok(()),

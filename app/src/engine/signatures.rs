@@ -1,17 +1,18 @@
-//! Signatures checked before: a positive result is remembered, so that a transaction seen in
-//! CheckTx costs no second check in its block. A memory of this node; it changes no result.
+//! Signatures: checked on all cores beside the ordered work that asks for them, and remembered
+//! where they hold, so that a transaction seen in CheckTx costs no second check in its block. A
+//! memory of this node; it changes no result.
 
 use crate::error::Refusal;
-use crate::modules::{auth, params};
-use crate::state::Read;
 use crate::tx::{self, PublicKey, Tx};
 use crate::types::Hash;
-use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Signatures per generation; two generations are kept, 32 bytes and some tree each.
 const GENERATION: usize = 100_000;
+
+/// Asks for a check: (place of the transaction, place of the signer in it, key, account number).
+pub type Ask<'a> = &'a dyn Fn(usize, usize, &PublicKey, u64) -> Result<(), Refusal>;
 
 /// What was found good, newest generation first.
 #[derive(Default)]
@@ -20,54 +21,67 @@ pub struct SignatureMemory {
 }
 
 impl SignatureMemory {
-    /// Checks a signature, or remembers that it was good.
-    pub fn verify(
+    /// Runs a pass over transactions in order: first as if every signature held, while the other
+    /// cores check those it asks for; if one does not hold, once more from the beginning, with
+    /// what is known by then. So the outcome is that of checking each in its turn.
+    pub fn in_order<T: Send>(
         &self,
-        (tx, index): (&Tx, usize),
-        key: &PublicKey,
+        txs: &[Result<Tx, Refusal>],
         chain_id: &str,
-        account_number: u64,
+        pass: impl Fn(Ask<'_>) -> T + Sync,
+    ) -> T {
+        let refused = Mutex::new(BTreeMap::new());
+        let tx = |place: usize| txs[place].as_ref().expect("what has signers was decoded");
+        let first = rayon::scope(|scope| {
+            pass(&|place, signer, key, number| {
+                let (refused, key) = (&refused, key.clone());
+                scope.spawn(move |_| {
+                    let name = name(tx(place), &key, chain_id, number);
+                    let checked = self
+                        .verify(&name, || tx::verify(tx(place), signer, &key, chain_id, number));
+                    if let Err(refusal) = checked {
+                        lock(refused).insert((name, signer), refusal);
+                    }
+                });
+                Ok(())
+            })
+        });
+        let refused = refused.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if refused.is_empty() {
+            return first;
+        }
+        drop(first);
+        pass(&|place, signer, key, number| {
+            let name = name(tx(place), key, chain_id, number);
+            match refused.get(&(name, signer)) {
+                Some(refusal) => Err(refusal.clone()),
+                None => self.verify(&name, || tx::verify(tx(place), signer, key, chain_id, number)),
+            }
+        })
+    }
+
+    /// Remembers that a signature holds, or checks it.
+    fn verify(
+        &self,
+        name: &Hash,
+        check: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let name = name(tx, key, chain_id, account_number);
-        if self.knows(&name) {
+        if lock(&self.generations).iter().any(|generation| generation.contains(name)) {
             return Ok(());
         }
-        tx::verify(tx, index, key, chain_id, account_number)?;
-        let mut generations = self.lock();
+        check()?;
+        let mut generations = lock(&self.generations);
         if generations[0].len() >= GENERATION {
             generations.swap(0, 1);
             generations[0].clear();
         }
-        generations[0].insert(name);
+        generations[0].insert(*name);
         Ok(())
     }
+}
 
-    /// Checks the signatures of many transactions on all cores, against the accounts as they
-    /// stand. What fails here, or is not known yet, is checked again in its turn.
-    pub fn prefetch(&self, state: &dyn Read, txs: &[&Tx]) {
-        let chain = params::state::chain(state);
-        let prefix = &chain.chain_id;
-        txs.par_iter().for_each(|tx| {
-            for (index, signer) in tx.signers().iter().enumerate() {
-                let Some(account) = auth::state::account(state, signer) else { continue };
-                let given = tx.signer_infos.get(index).and_then(|info| info.public_key.clone());
-                let stored = account.base().pub_key.as_ref();
-                let stored = stored.and_then(|any| PublicKey::from_any(any).ok());
-                let Some(key) = stored.or(given) else { continue };
-                let number = account.base().account_number;
-                // A bad signature is refused in its turn, with its text.
-                drop(self.verify((tx, index), &key, prefix, number));
-            }
-        });
-    }
-
-    fn knows(&self, name: &Hash) -> bool {
-        self.lock().iter().any(|generation| generation.contains(name))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, [BTreeSet<Hash>; 2]> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a positive result holds for: these bytes, this key, this account, this chain.
@@ -75,7 +89,7 @@ fn name(tx: &Tx, key: &PublicKey, chain_id: &str, account_number: u64) -> Hash {
     use sha2::Digest;
     let mut hasher = sha2::Sha256::new();
     hasher.update(tx.hash);
-    hasher.update(key.address().as_bytes());
+    hasher.update(key.amino_bytes());
     hasher.update(account_number.to_be_bytes());
     hasher.update(chain_id.as_bytes());
     hasher.finalize().into()

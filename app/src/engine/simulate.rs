@@ -10,8 +10,8 @@ use super::deliver::{deliver_tx, signed, Delivered};
 use super::{Engine, TxResult};
 use crate::ante::{Budget, Context, Mode};
 use crate::error::{code, Refusal};
-use crate::modules::{auth, params};
-use crate::state::{Changes, Overlay, Read};
+use crate::modules::{auth, Rules};
+use crate::state::{Overlay, Read};
 use crate::tx::{self, Mode as SignerMode, PublicKey, Tx};
 use crate::types::Address;
 use prost::bytes::Bytes;
@@ -31,43 +31,28 @@ impl Engine {
     }
 }
 
-/// The check state's changes as an overlay; they go back when this is dropped, panic or not.
-struct Lent<'slot, 'base> {
-    overlay: Option<Overlay<'base>>,
-    slot: &'slot mut Changes,
-}
-
-impl Drop for Lent<'_, '_> {
-    fn drop(&mut self) {
-        if let Some(overlay) = self.overlay.take() {
-            *self.slot = overlay.into_changes();
-        }
-    }
-}
-
 fn simulate(state: &mut CheckState, bytes: Bytes) -> TxResult {
     let Some(snapshot) = state.snapshot.clone() else {
         let refusal = Refusal::new(code::INVALID_HEIGHT, "the chain has not started yet");
         return TxResult::refused(refusal, 0, 0);
     };
-    let chain = params::state::chain(snapshot.as_ref());
-    let mut tx = match tx::decode_simulation(bytes, &chain.address_prefix) {
+    let rules = Rules::read(snapshot.as_ref());
+    let mut tx = match tx::decode_simulation(bytes, &rules.chain.address_prefix) {
         Ok(tx) => tx,
         Err(refusal) => return TxResult::refused(refusal, 0, 0),
     };
-    let changes = std::mem::take(&mut state.changes);
-    let overlay = Some(Overlay::resume(snapshot.as_ref(), changes));
-    let lent = Lent { overlay, slot: &mut state.changes };
-    let pending = lent.overlay.as_ref().expect("just made");
+    let mut lent = state.lend(&snapshot);
+    let pending: &Overlay<'_> = lent.overlay();
     accept_sequences(&mut tx, snapshot.as_ref(), pending);
     let missing = gas_of_the_missing(&tx, pending);
     let context = Context {
         mode: Mode::Simulate,
+        rules: &rules,
         height: snapshot.height(),
         minimum_gas_prices: &[],
         verify: &|_, _, _, _| Ok(()),
     };
-    let mut budget = Budget::of_block(pending);
+    let mut budget = Budget::of_block(&rules);
     let mut scratch = Overlay::new(pending);
     let Delivered { mut result, .. } = deliver_tx(&mut scratch, &Ok(tx), &context, &mut budget);
     result.gas_used = result.gas_used.saturating_add(signed(missing));

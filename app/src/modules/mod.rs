@@ -9,3 +9,6 @@ pub mod bank;
 pub mod graph;
 pub mod params;
 pub mod rank;
+mod rules;
+
+pub use rules::Rules;

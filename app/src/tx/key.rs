@@ -63,7 +63,8 @@ impl PublicKey {
         }
     }
 
-    fn amino_bytes(&self) -> Vec<u8> {
+    /// Amino's encoding of the key, which tells it from every other.
+    pub fn amino_bytes(&self) -> Vec<u8> {
         match self {
             PublicKey::Secp256k1(key) => [&AMINO_SECP256K1[..], key].concat(),
             PublicKey::Ed25519(key) => [&AMINO_ED25519[..], key].concat(),

@@ -118,7 +118,7 @@ pub fn init(state: &mut dyn Write, section: &AuthGenesis, prefix: &str) -> Resul
             )));
         }
         next = next.max(base.account_number.saturating_add(1));
-        state::set_account(state, account);
+        state::set_account(state, &address, account);
         state::set_number(state, base.account_number, &address);
     }
     state::set_next_number(state, next);
@@ -149,7 +149,7 @@ pub fn add(state: &mut dyn Write, address: &Address, account: &Account) -> Resul
             return Err(format!("the key of {} has another address", base.address));
         }
     }
-    state::set_account(state, account);
+    state::set_account(state, address, account);
     state::set_number(state, number, address);
     let next = number.checked_add(1).ok_or("numbers are below 2^64 - 1")?;
     let next = next.max(state::next_number(state));

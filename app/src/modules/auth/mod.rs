@@ -57,11 +57,16 @@ pub fn is_module_account(state: &dyn Read, address: &Address) -> bool {
 }
 
 /// Adds one to a signer's sequence and remembers its key.
-pub fn advance(state: &mut dyn Write, account: &mut Account, key: Option<Any>) {
+pub fn advance(
+    state: &mut dyn Write,
+    address: &Address,
+    account: &mut Account,
+    key: impl FnOnce() -> Option<Any>,
+) {
     let base = account.base_mut();
     if base.pub_key.is_none() {
-        base.pub_key = key;
+        base.pub_key = key();
     }
     base.sequence = base.sequence.checked_add(1).expect("fewer than 2^64 transactions");
-    state::set_account(state, account);
+    state::set_account(state, address, account);
 }

@@ -45,11 +45,8 @@ pub fn to_any(account: &Account) -> Any {
     Any { type_url: url.to_owned(), value }
 }
 
-/// Writes an account under the address it names.
-pub fn set_account(state: &mut dyn Write, account: &Account) {
-    let prefix = params::state::chain(state).address_prefix;
-    let address = Address::parse(&account.base().address, &prefix)
-        .expect("accounts are made with the chain's prefix");
+/// Writes an account under its address, which it names.
+pub fn set_account(state: &mut dyn Write, address: &Address, account: &Account) {
     let key = codec::key(ACCOUNTS, &[address.as_bytes()]);
     state.set(ACC, key, to_any(account).encode_to_vec());
 }
@@ -58,7 +55,7 @@ pub fn set_account(state: &mut dyn Write, account: &Account) {
 pub fn create_account(state: &mut dyn Write, address: &Address) -> Account {
     let base = new_base(state, address);
     let account = Account::Base(base);
-    set_account(state, &account);
+    set_account(state, address, &account);
     account
 }
 
@@ -74,7 +71,7 @@ pub fn module_account(state: &mut dyn Write, name: &str) -> Address {
             name: name.to_owned(),
             permissions: permissions.iter().map(|text| (*text).to_owned()).collect(),
         };
-        set_account(state, &Account::Module(module));
+        set_account(state, &address, &Account::Module(module));
     }
     address
 }

@@ -61,8 +61,9 @@ pub fn init(
         total = sum.ok_or_else(|| fault("ring: the units exceed 2^64".into()))?;
     }
     state::set_ring_total(state, total);
+    let denom = chain_params::state::chain(state).stake_denom;
     match &section.neurons {
-        None => fill(state, &section.params, genesis_height),
+        None => fill(state, &section.params, &denom, genesis_height),
         Some(neurons) => {
             for (index, entry) in neurons.iter().enumerate() {
                 let at = |text: String| fault(format!("neurons[{index}]{text}"));
@@ -90,7 +91,8 @@ pub fn add(
     neuron: &Address,
     record: Record,
 ) -> Result<(), String> {
-    let most = neuron_maximum(state, params, neuron);
+    let denom = chain_params::state::chain(state).stake_denom;
+    let most = neuron_maximum(state, params, &denom, neuron);
     if record.remained > most {
         return Err(format!("{}, at most {most} is right", record.remained));
     }
@@ -99,10 +101,9 @@ pub fn add(
 }
 
 /// A genesis account begins with its maximum.
-fn fill(state: &mut dyn Write, params: &Params, height: Height) {
-    let denom = chain_params::state::chain(state).stake_denom;
+fn fill(state: &mut dyn Write, params: &Params, denom: &str, height: Height) {
     let mut holders = BTreeSet::new();
-    let prefix = bank::keys::holders_of(&denom);
+    let prefix = bank::keys::holders_of(denom);
     let end = prefix_end(&prefix);
     state.scan(StoreName::Bank, &prefix, end.as_deref(), &mut |key, _| {
         let address = Address::new(&key[prefix.len() + 1..]);
@@ -110,7 +111,7 @@ fn fill(state: &mut dyn Write, params: &Params, height: Height) {
         true
     });
     for holder in holders {
-        let remained = neuron_maximum(state, params, &holder);
+        let remained = neuron_maximum(state, params, denom, &holder);
         state::set_record(state, &holder, Record { remained, since: height });
     }
 }

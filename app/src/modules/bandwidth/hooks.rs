@@ -1,7 +1,7 @@
 //! What happens to bandwidth when stake moves, and at the end of a block.
 
 use super::{maximum, settled, state, Record};
-use crate::modules::{bank, params};
+use crate::modules::{bank, Rules};
 use crate::state::{Changes, Overlay, Read, StoreName};
 use crate::types::coin::parse_amount;
 use crate::types::{Address, Amount, Decimal, Height};
@@ -10,18 +10,17 @@ use std::collections::BTreeMap;
 /// Once per transaction or hook phase: accounts whose stake changed in sum are settled with the
 /// old stake, then held to the new maximum. So incoming stake brings no bandwidth with it, and
 /// stake that goes round within the phase changes nothing.
-pub fn stake_moved(overlay: &mut Overlay<'_>, before: &dyn Read, height: Height) {
-    let denom = params::state::chain(overlay).stake_denom;
-    let moved = changed_stakes(overlay.changes(), before, &denom);
+pub fn stake_moved(overlay: &mut Overlay<'_>, before: &dyn Read, rules: &Rules, height: Height) {
+    let (denom, params) = (&rules.chain.stake_denom, &rules.bandwidth);
+    let moved = changed_stakes(overlay.changes(), before, denom);
     if moved.is_empty() {
         return;
     }
-    let params = state::params(overlay);
-    let old_supply = bank::state::supply(before, &denom);
-    let new_supply = bank::state::supply(overlay, &denom);
+    let old_supply = bank::state::supply(before, denom);
+    let new_supply = bank::state::supply(overlay, denom);
     for (address, (old, new)) in moved {
-        let old_maximum = maximum(&params, old, old_supply);
-        let new_maximum = maximum(&params, new, new_supply);
+        let old_maximum = maximum(params, old, old_supply);
+        let new_maximum = maximum(params, new, new_supply);
         let record = state::record(overlay, &address);
         let record = record.unwrap_or(Record { remained: 0, since: height });
         let remained = settled(record, old_maximum, params.recovery_period, height);

@@ -21,6 +21,7 @@ mod tests;
 pub use genesis::BandwidthGenesis;
 pub use params::Params;
 
+use super::Rules;
 use crate::error::{code, Code, Refusal};
 use crate::state::{Read, Write};
 use crate::types::{Address, Amount, Decimal, Height};
@@ -140,16 +141,17 @@ pub fn charge(raw: u64, price: Decimal) -> u128 {
 /// Takes the charge from a neuron or says what is missing. Settles first.
 pub fn consume(
     state: &mut dyn Write,
+    rules: &Rules,
     neuron: &Address,
     cost: Cost,
     height: Height,
 ) -> Result<u64, BandwidthError> {
-    let params = state::params(state);
-    let quote = quote(state, &params, neuron, height);
-    let raw = raw_units(&params, cost).unwrap_or(u64::MAX);
+    let params = &rules.bandwidth;
+    let quote = quote(state, rules, neuron, height);
+    let raw = raw_units(params, cost).unwrap_or(u64::MAX);
     let needed = charge(raw, quote.price);
     let Some(remained) = quote.available.checked_sub(needed) else {
-        return Err(BandwidthError::NotEnough(shortage(&params, &quote, needed, cost, height)));
+        return Err(BandwidthError::NotEnough(shortage(params, &quote, needed, cost, height)));
     };
     state::set_record(state, neuron, Record { remained, since: height });
     Ok(raw)
@@ -164,18 +166,18 @@ pub struct Quote {
 }
 
 /// The numbers behind a charge.
-pub fn quote(state: &dyn Read, params: &Params, neuron: &Address, height: Height) -> Quote {
-    let maximum = neuron_maximum(state, params, neuron);
+pub fn quote(state: &dyn Read, rules: &Rules, neuron: &Address, height: Height) -> Quote {
+    let Rules { chain, bandwidth: params, .. } = rules;
+    let maximum = neuron_maximum(state, params, &chain.stake_denom, neuron);
     let record = state::record(state, neuron).unwrap_or(Record { remained: 0, since: height });
     let available = settled(record, maximum, params.recovery_period, height);
     Quote { available, maximum, price: state::price(state) }
 }
 
 /// A neuron's `max` by its present stake.
-pub fn neuron_maximum(state: &dyn Read, params: &Params, neuron: &Address) -> u128 {
-    let denom = super::params::state::chain(state).stake_denom;
-    let stake = super::bank::state::balance(state, neuron, &denom);
-    maximum(params, stake, super::bank::state::supply(state, &denom))
+pub fn neuron_maximum(state: &dyn Read, params: &Params, denom: &str, neuron: &Address) -> u128 {
+    let stake = super::bank::state::balance(state, neuron, denom);
+    maximum(params, stake, super::bank::state::supply(state, denom))
 }
 
 fn shortage(params: &Params, quote: &Quote, needed: u128, cost: Cost, height: Height) -> Shortage {

@@ -1,6 +1,7 @@
 //! `cyber.bandwidth.v1beta1.Query`, in whole units, rounded down.
 
 use super::{quote, state, MICRO};
+use crate::modules::Rules;
 use crate::query::{Context, QueryError};
 use crate::types::Decimal;
 use cyber_proto::cyber::bandwidth::v1beta1 as proto;
@@ -42,7 +43,7 @@ pub fn neuron_bandwidth(
 ) -> Result<proto::QueryNeuronBandwidthResponse, QueryError> {
     let address = context.address(&request.neuron).map_err(QueryError::Plain)?;
     let (snapshot, height) = (context.snapshot, context.snapshot.height());
-    let quote = quote(snapshot, &state::params(snapshot), &address, height);
+    let quote = quote(snapshot, &Rules::read(snapshot), &address, height);
     let units = |micro: u128| u64::try_from(micro / MICRO).unwrap_or(u64::MAX);
     let bandwidth = proto::NeuronBandwidth {
         neuron: request.neuron,

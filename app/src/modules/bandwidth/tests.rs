@@ -2,7 +2,7 @@
 
 use super::{charge, consume, hooks, maximum, quote, raw_units, settled, state, Cost, Params};
 use super::{Record, MICRO};
-use crate::modules::bank;
+use crate::modules::{bank, Rules};
 use crate::state::Overlay;
 use crate::testkit::Chain;
 use crate::types::{Address, Amount, Coin, Coins, Decimal, Height};
@@ -42,14 +42,14 @@ fn a_shortage_says_how_many_links_fit_and_when() {
     let snapshot = chain.engine().base().expect("genesis");
     let carol = chain.wallet("carol").address();
     let mut overlay = Overlay::new(snapshot.as_ref());
-    let params = state::params(&overlay);
-    let quote = quote(&overlay, &params, &carol, Height(1));
+    let (rules, params) = (Rules::read(&overlay), state::params(&overlay));
+    let quote = quote(&overlay, &rules, &carol, Height(1));
     let one = Cost { bytes: 400, new_links: 1, passed_over: 0 };
     let links = quote.available / charge(raw_units(&params, one).unwrap(), quote.price);
     assert!(links > 0, "carol can link at genesis: {quote:?}");
-    while consume(&mut overlay, &carol, one, Height(1)).is_ok() {}
+    while consume(&mut overlay, &rules, &carol, one, Height(1)).is_ok() {}
     let many = Cost { bytes: 4000, new_links: 10, passed_over: 0 };
-    let error = consume(&mut overlay, &carol, many, Height(1)).unwrap_err().to_string();
+    let error = consume(&mut overlay, &rules, &carol, many, Height(1)).unwrap_err().to_string();
     assert!(error.starts_with("needed "), "{error}");
     assert!(error.contains("links fit now"), "{error}");
     assert!(error.ends_with(": not enough personal bandwidth"), "{error}");
@@ -61,18 +61,18 @@ fn the_height_named_is_the_first_that_is_enough() {
     let snapshot = chain.engine().base().expect("genesis");
     let alice = chain.wallet("alice").address();
     let mut overlay = Overlay::new(snapshot.as_ref());
-    let params = state::params(&overlay);
-    let all = quote(&overlay, &params, &alice, Height(1)).available;
+    let (rules, params) = (Rules::read(&overlay), state::params(&overlay));
+    let all = quote(&overlay, &rules, &alice, Height(1)).available;
     state::set_record(&mut overlay, &alice, Record { remained: all / 10, since: Height(1) });
     let price = state::price(&overlay);
     let half = all / 2 * Decimal::ONE_ATOMICS / MICRO / price.atomics();
     let cost = Cost { bytes: half as u64 - params.tx_cost, new_links: 0, passed_over: 0 };
-    let error = consume(&mut overlay, &alice, cost, Height(1)).unwrap_err();
+    let error = consume(&mut overlay, &rules, &alice, cost, Height(1)).unwrap_err();
     let super::BandwidthError::NotEnough(shortage) = error else { panic!("{error}") };
     let height = shortage.affordable_at.expect("half of the maximum is affordable");
     let before = height.previous().expect("above 1");
-    assert!(consume(&mut overlay, &alice, cost, before).is_err());
-    assert!(consume(&mut overlay, &alice, cost, height).is_ok());
+    assert!(consume(&mut overlay, &rules, &alice, cost, before).is_err());
+    assert!(consume(&mut overlay, &rules, &alice, cost, height).is_ok());
 }
 
 /// Two neurons pass the same stake to and fro and link whenever they can: together they link no
@@ -82,9 +82,10 @@ fn stake_that_goes_round_links_no_more_than_stake_that_stays() {
     let chain = Chain::new();
     let snapshot = chain.engine().base().expect("genesis");
     let cost = Cost { bytes: 400, new_links: 1000, passed_over: 0 };
+    let rules = Rules::read(snapshot.as_ref());
     let spend = |overlay: &mut Overlay<'_>, neuron: &Address, height: u64| {
         let mut count = 0;
-        while consume(overlay, neuron, cost, Height(height)).is_ok() {
+        while consume(overlay, &rules, neuron, cost, Height(height)).is_ok() {
             count += 1;
         }
         count
@@ -102,7 +103,7 @@ fn stake_that_goes_round_links_no_more_than_stake_that_stays() {
         let stake = bank::state::balance(&tx, &from, "boot");
         let coins = Coins::new(vec![Coin::new("boot", stake)]).unwrap();
         bank::state::transfer(&mut tx, &from, &to, &coins, "bostrom").unwrap();
-        hooks::stake_moved(&mut tx, &moving, Height(height));
+        hooks::stake_moved(&mut tx, &moving, &rules, Height(height));
         let changes = tx.into_changes();
         moving.apply(changes);
         together += spend(&mut moving, &to, height);
@@ -158,7 +159,8 @@ fn run(overlay: &mut Overlay<'_>, ledger: &mut Ledger, neurons: &[Address], step
         }
         Step::Link { neuron, links } => {
             let cost = Cost { bytes: links * 100, new_links: *links, passed_over: 1 };
-            if let Ok(raw) = consume(overlay, &neurons[*neuron], cost, height) {
+            let rules = Rules::read(overlay);
+            if let Ok(raw) = consume(overlay, &rules, &neurons[*neuron], cost, height) {
                 ledger.in_block += raw;
             }
         }
@@ -170,7 +172,7 @@ fn run(overlay: &mut Overlay<'_>, ledger: &mut Ledger, neurons: &[Address], step
         moving => {
             let mut tx = Overlay::new(&*overlay);
             move_stake(&mut tx, neurons, moving);
-            hooks::stake_moved(&mut tx, &*overlay, height);
+            hooks::stake_moved(&mut tx, &*overlay, &Rules::read(&*overlay), height);
             let changes = tx.into_changes();
             overlay.apply(changes);
         }
@@ -218,7 +220,7 @@ fn check(overlay: &Overlay<'_>, ledger: &Ledger, neurons: &[Address]) {
     for neuron in neurons {
         let stake = bank::state::balance(overlay, neuron, "boot");
         let most = maximum(&params, stake, supply);
-        let now = quote(overlay, &params, neuron, last);
+        let now = quote(overlay, &Rules::read(overlay), neuron, last);
         assert!(now.available <= most, "{} of {most}", now.available);
         all += most;
     }

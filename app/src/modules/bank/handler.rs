@@ -1,28 +1,27 @@
 //! `MsgSend`.
 
 use super::{state, BankError};
-use crate::modules::{auth, params};
+use crate::modules::auth;
 use crate::state::{Event, Read, Write};
 use crate::tx::MsgSend;
 use crate::types::{Address, Coins};
 
 /// Sends coins; the recipient's account comes into being if it is new.
-pub fn send(state: &mut dyn Write, message: &MsgSend) -> Result<(), BankError> {
-    let prefix = params::state::chain(state).address_prefix;
+pub fn send(state: &mut dyn Write, message: &MsgSend, prefix: &str) -> Result<(), BankError> {
     for coin in message.amount.as_slice() {
         if !state::send_enabled(state, &coin.denom) {
             return Err(BankError::SendDisabled(coin.denom.clone()));
         }
     }
     if auth::is_module_account(state, &message.to) {
-        return Err(BankError::BlockedRecipient(message.to.to_bech32(&prefix)));
+        return Err(BankError::BlockedRecipient(message.to.to_bech32(prefix)));
     }
-    state::transfer(state, &message.from, &message.to, &message.amount, &prefix)?;
+    state::transfer(state, &message.from, &message.to, &message.amount, prefix)?;
     if auth::state::account(state, &message.to).is_none() {
         auth::state::create_account(state, &message.to);
     }
-    emit_transfer(state, &message.from, &message.to, &message.amount, &prefix);
-    let sender = message.from.to_bech32(&prefix);
+    emit_transfer(state, &message.from, &message.to, &message.amount, prefix);
+    let sender = message.from.to_bech32(prefix);
     state.emit(Event::new("message").with("sender", sender));
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! `MsgCyberlink`.
 
 use super::GraphError;
-use crate::modules::params;
 use crate::state::{Event, Link, Read, Write};
 use crate::tx::MsgCyberlink;
-use crate::types::{Address, Height, Particle, ParticleNumber};
+use crate::types::{Address, Height, Particle};
 use std::collections::BTreeSet;
 
 /// What a message's links are against the state: made by this neuron before, or not.
@@ -51,20 +50,23 @@ pub fn exists(state: &dyn Read, neuron: &Address, from: &Particle, to: &Particle
 pub fn cyberlink(
     state: &mut dyn Write,
     message: &MsgCyberlink,
+    prefix: &str,
     height: Height,
 ) -> Result<Accepted, GraphError> {
-    let neuron = message.neuron.to_bech32(&params::state::chain(state).address_prefix);
+    let neuron = message.neuron.to_bech32(prefix);
     let mut result = Accepted { accepted: 0, skipped: 0 };
     for (index, link) in message.links.iter().enumerate() {
-        if exists(state, &message.neuron, &link.from, &link.to) {
+        let (from, to) = (state.particle_number(&link.from), state.particle_number(&link.to));
+        let makes = |from, to| state.has_link(&message.neuron, from, to);
+        if from.zip(to).is_some_and(|(from, to)| makes(from, to)) {
             if message.skip_existing {
                 result.skipped += 1;
                 continue;
             }
             return Err(GraphError::LinkExists { index, from: link.from, to: link.to });
         }
-        let from = number(state, &link.from);
-        let to = number(state, &link.to);
+        let from = from.unwrap_or_else(|| state.add_particle(link.from));
+        let to = to.unwrap_or_else(|| state.add_particle(link.to));
         state.add_link(Link { neuron: message.neuron, from, to, height });
         result.accepted += 1;
         let event = Event::new("cyberlink")
@@ -76,11 +78,4 @@ pub fn cyberlink(
     state.emit(Event::new("cyberlink").with("neuron", &neuron));
     state.emit(Event::new("message").with("module", "graph").with("sender", &neuron));
     Ok(result)
-}
-
-fn number(state: &mut dyn Write, particle: &Particle) -> ParticleNumber {
-    match state.particle_number(particle) {
-        Some(number) => number,
-        None => state.add_particle(*particle),
-    }
 }

@@ -4,9 +4,9 @@ use super::super::{Context, QueryError};
 use super::links::neuron_address;
 use crate::ante::{self, Budget, Mode};
 use crate::error::{code, Refusal};
-use crate::modules::auth;
 use crate::modules::bandwidth::{self, Cost, MICRO};
 use crate::modules::graph::handler::{self, Earlier};
+use crate::modules::{auth, Rules};
 use crate::state::Overlay;
 use crate::tx::{self, Msg, Tx};
 use crate::types::{Address, Height, Particle};
@@ -45,9 +45,10 @@ pub fn preview(
     let tx = imagined(context, &neuron, &request)?;
     let estimated = u32::try_from(tx.bytes.len()).expect("requests are shorter");
     let tx_bytes = if request.tx_bytes == 0 { estimated } else { request.tx_bytes };
-    let params = bandwidth::state::params(snapshot);
-    let raw = bandwidth::raw_units(&params, cost(context, &tx, tx_bytes));
-    let quote = bandwidth::quote(snapshot, &params, &neuron, height);
+    let rules = Rules::read(snapshot);
+    let params = &rules.bandwidth;
+    let raw = bandwidth::raw_units(params, cost(context, &tx, tx_bytes));
+    let quote = bandwidth::quote(snapshot, &rules, &neuron, height);
     let needed = bandwidth::charge(raw.unwrap_or(u64::MAX), quote.price);
     let refusal = refusal(context, &tx, height, &exists, request.skip_existing);
     let possible = refusal.is_none() && needed <= quote.available;
@@ -154,9 +155,11 @@ fn refusal(
     skip_existing: bool,
 ) -> Option<Refusal> {
     let mut scratch = Overlay::new(context.snapshot);
-    let mut budget = Budget::of_block(context.snapshot);
+    let rules = Rules::read(context.snapshot);
+    let mut budget = Budget::of_block(&rules);
     let of_door = ante::Context {
         mode: Mode::Simulate,
+        rules: &rules,
         height,
         minimum_gas_prices: &[],
         verify: &|_, _, _, _| Ok(()),
