@@ -23,14 +23,17 @@ const BLOCKS: usize = 7;
 /// As many as arrive together on the socket.
 const BATCH: usize = 512;
 
+/// Measures on the chain in a folder, of so many links, with a part of the transactions.
+type Part = fn(&Path, u64, usize);
+
 fn main() {
     let arguments = Arguments::read();
     for links in &arguments.sizes {
         let folder = arguments.chain(*links);
         println!("\n## {links} links, {} accounts\n", arguments.accounts);
-        let part: [(&str, fn(&Path, u64, usize)); 4] =
+        let parts: [(&str, Part); 4] =
             [("start", start), ("blocks", blocks), ("checks", checks), ("floods", floods)];
-        for (name, run) in part {
+        for (name, run) in parts {
             if arguments.wants(name) {
                 run(folder.path(), *links, if arguments.is_test { 10 } else { 1 });
             }

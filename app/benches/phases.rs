@@ -6,6 +6,7 @@
 //! `cargo bench -p cyberd --bench phases [-- LINKS …] [--keep FOLDER]`; `-- --test` is small.
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures time")]
+#![allow(clippy::float_arithmetic, reason = "figures for people")]
 
 mod common;
 

@@ -6,6 +6,7 @@
 //! time.
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures time")]
+#![allow(clippy::float_arithmetic, reason = "figures for people")]
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 use cyberd::engine::genesis::{self, development};

@@ -138,13 +138,14 @@ mod tests {
 
     #[test]
     fn numbers_that_cannot_work_are_refused_with_their_flag() {
-        let refused = |change: fn(&mut Options)| {
+        type Change = fn(&mut Options);
+        let refused = |change: Change| {
             let mut options = Options::new("http://127.0.0.1:1");
             change(&mut options);
             options.check().map_err(|failure| failure.message)
         };
         assert_eq!(refused(|_| ()), Ok(()));
-        let flags: [(fn(&mut Options), &str); 6] = [
+        let flags: [(Change, &str); 6] = [
             (|options| options.connections = 0, "--connections 0"),
             (|options| options.batch = 1_001, "--batch 1001"),
             (|options| options.rate = Some(0), "--rate 0"),
