@@ -42,8 +42,9 @@ fn a_second_node_joins_by_state_sync_and_answers_ranks_at_once() {
     settle(&first);
     let lines = links::around("dog", 400);
     let file = links::write(&folder.path().join("links.tsv"), &lines);
-    // CometBFT ends block sync at the height its peers last told, up to ten seconds old, and hands on
-    // what is missing then at ten blocks a second: a chain of ten a second is never caught up with.
+    // CometBFT ends block sync at the height its peers last told, up to ten seconds old, and hands
+    // on what is missing then at ten blocks a second: a chain of ten a second is never caught up
+    // with.
     let flags = ["--block-time", "300ms", "--links", file.to_str().expect("UTF-8")];
     let (mut chain, _) = Chain::dev(&first, free_ports(), &flags);
     let behind = chain.height();
