@@ -133,21 +133,16 @@ pub fn check(asked: &Asked, network: &NetworkFile, wanted: Option<&Trust>) -> Re
     }
     let least = if wanted.is_some() { 1 } else { 2 };
     let (answer, all) = (asked.servers.len(), network.rpc.len());
-    match answer >= least {
-        true => Ok(()),
-        false => Err(Failure::new(
-            Exit::Unreachable,
-            "server",
-            format!("{answer} of {all} servers answer, {least} are needed: {}", {
-                asked.dead.join("; ")
-            }),
-        )
-        .hint(
-            "with a block you have from somebody you trust, --trust HEIGHT:HASH makes one server \
-             enough; --block-sync needs none",
-        )
-        .retryable()),
+    if answer >= least {
+        return Ok(());
     }
+    let mut text = format!("{answer} of {all} servers answer, {least} are needed");
+    for reason in &asked.dead {
+        text += &format!("; {reason}");
+    }
+    let hint = "with a block you have from somebody you trust, --trust HEIGHT:HASH makes one \
+                server enough; --block-sync needs none";
+    Err(Failure::new(Exit::Unreachable, "server", text).hint(hint).retryable())
 }
 
 /// The height to trust: the newest snapshot's minus one, where every server still has its block;
