@@ -2,11 +2,12 @@
 //! one write when the requests read so far are answered (consensus and snapshot: or Flush came).
 //!
 //! Three ways to serve, by kind. Consensus and snapshot: one request after the other. Mempool:
-//! what has arrived is checked as one batch. Query: read ahead, answered on a few threads,
+//! what has arrived is checked as one batch, while more is read. Query: read ahead, answered on a few threads,
 //! replied in order. A request that is empty, unknown, unreadable or of another kind is answered,
 //! never fatal here; only a length that cannot be right ends the connection.
 
 use super::adapter;
+use super::ahead::Ahead;
 use super::convert::wire::{self, request::Value as Request, response::Value as Response};
 use super::frame::{put, Frame, FrameError, Frames};
 use super::method::{Kind, Method};
@@ -22,8 +23,8 @@ use std::sync::mpsc::{sync_channel, Receiver, SyncSender, TryRecvError};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Transactions checked in one call.
-const BATCH_MAX: usize = 512;
+/// Requests taken at once to be checked in one call: as many transactions, and a Flush for each.
+const BATCH_MAX: usize = 1024;
 /// Queries read ahead of the one whose answer is next to leave.
 const READ_AHEAD: usize = 32;
 /// Replies leave at this size even if more are to come, in bytes.
@@ -31,7 +32,7 @@ const OUT_MAX: usize = 1 << 20;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-enum End {
+pub(super) enum End {
     #[error("closed")]
     Closed,
     #[error("{0}")]
@@ -104,15 +105,10 @@ impl<'a> Wire<'a> {
         write_out(&self.line.socket, &mut self.out)
     }
 
-    fn is_over(&self) -> bool {
-        let (shared, line) = (self.shared, self.line);
-        shared.stopping.load(Ordering::SeqCst) || line.dropped.load(Ordering::SeqCst)
-    }
-
     /// The next frame; writes what waits to be written before it waits itself.
     fn next(&mut self) -> Result<Frame, End> {
         loop {
-            if self.is_over() {
+            if is_over(self.shared, self.line) {
                 return Err(End::Closed);
             }
             if let Some(frame) = self.frames.next_ready()? {
@@ -142,6 +138,10 @@ impl<'a> Wire<'a> {
             self.write()?;
         }
     }
+}
+
+fn is_over(shared: &Shared, line: &Line) -> bool {
+    shared.stopping.load(Ordering::SeqCst) || line.dropped.load(Ordering::SeqCst)
 }
 
 /// Writes a buffer and empties it.
@@ -222,34 +222,48 @@ fn serve_in_turn(wire: &mut Wire<'_>, kind: Kind, first: Frame) -> Result<(), En
 /// Checks of transactions, as many at once as have arrived. CometBFT puts a Flush behind every
 /// one, so Flush ends no batch.
 fn serve_mempool(wire: &mut Wire<'_>, first: Frame) -> Result<(), End> {
-    let mut frame = first;
+    let Wire { shared, line, frames, out } = wire;
+    let ahead = Ahead::new(first);
+    thread::scope(|scope| {
+        scope.spawn(|| ahead.read(frames));
+        let end = answer_checks(shared, line, &ahead, out);
+        ahead.close();
+        // What is answered already goes out; reading ends.
+        line.socket.shutdown(Shutdown::Read);
+        end
+    })
+}
+
+fn answer_checks(
+    shared: &Shared,
+    line: &Line,
+    ahead: &Ahead,
+    out: &mut Vec<u8>,
+) -> Result<(), End> {
     loop {
         let (mut replies, mut checks) = (Vec::new(), Vec::new());
-        let mut more = Ok(Some(frame));
-        while let Ok(Some(frame)) = more {
+        for frame in ahead.take(BATCH_MAX)? {
             replies.push(match step(frame, Some(Kind::Mempool)) {
                 Step::Call(Request::CheckTx(check)) => {
                     checks.push(check);
                     None
                 }
-                Step::Call(request) => Some(adapter::dispatch(&wire.shared.adapter, request)),
+                Step::Call(request) => Some(adapter::dispatch(&shared.adapter, request)),
                 Step::Reply(reply) => Some(reply),
             });
-            more = match checks.len() < BATCH_MAX && replies.len() < 2 * BATCH_MAX {
-                true => wire.frames.next_ready(),
-                false => Ok(None),
-            };
         }
-        let mut checked = check(wire.shared, checks).into_iter();
+        if is_over(shared, line) {
+            return Err(End::Closed);
+        }
+        let mut checked = check(shared, checks).into_iter();
         for reply in replies {
             let reply = reply.or_else(|| checked.next().map(Response::CheckTx));
-            wire.put(reply.expect("one answer for each check"));
+            let value = Some(reply.expect("one answer for each check"));
+            put(&wire::Response { value }, out);
         }
-        if wire.out.len() > OUT_MAX {
-            wire.write()?;
+        if ahead.is_empty() || out.len() > OUT_MAX {
+            write_out(&line.socket, out)?;
         }
-        more?;
-        frame = wire.next()?;
     }
 }
 

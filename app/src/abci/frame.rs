@@ -42,6 +42,16 @@ pub enum Frame {
     Skipped(Head, String),
 }
 
+impl Frame {
+    /// Bytes that it holds in memory.
+    pub fn length(&self) -> usize {
+        match self {
+            Frame::Whole(_, bytes) => bytes.len(),
+            Frame::Skipped(_, text) => text.len(),
+        }
+    }
+}
+
 /// How much is read at once, in bytes: as much as a Unix socket holds by default.
 const WINDOW: usize = 256 << 10;
 const WINDOW_MIN: usize = 8 << 10;

@@ -11,6 +11,7 @@
 
 pub mod adapter;
 pub mod address;
+mod ahead;
 mod connection;
 mod consensus;
 mod convert;
