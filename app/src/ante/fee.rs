@@ -42,7 +42,7 @@ pub fn charge(
         bank::handler::emit_transfer(state, &payer, &collector, &fee, prefix);
         state.emit(Event::new("message").with("sender", &text));
     }
-    state.emit(Event::new("tx").with("fee", &fee).with("fee_payer", &text));
+    state.tell(|| Event::new("tx").with("fee", &fee).with("fee_payer", &text));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::{Context, Mode};
 use crate::error::{code, Refusal};
 use crate::modules::auth;
-use crate::state::{Event, Overlay, Write};
+use crate::state::{Event, Overlay};
 use crate::tx::{Mode as SignerMode, PublicKey, SignerInfo, Tx};
 use crate::types::Address;
 use base64::{engine::general_purpose::STANDARD, Engine};
@@ -46,8 +46,10 @@ pub fn check(state: &mut Overlay<'_>, tx: &Tx, context: &Context<'_>) -> Result<
     }
     for (index, (signer, (mut account, key))) in signers.iter().zip(accounts).enumerate() {
         let base = account.base();
-        let sequence = format!("{}/{}", base.address, base.sequence);
-        state.emit(Event::new("tx").with("acc_seq", sequence));
+        state.tell(|| {
+            let sequence = format!("{}/{}", base.address, base.sequence);
+            Event::new("tx").with("acc_seq", sequence)
+        });
         auth::advance(state, signer, &mut account, || key.map(|key| key.to_any()));
         if let Some(signature) = tx.signatures.get(index) {
             emit_signature(state, tx.signer_infos.get(index), signature);
@@ -62,7 +64,7 @@ fn emit_signature(state: &mut Overlay<'_>, info: Option<&SignerInfo>, signature:
     let inner = multi.then(|| MultiSignature::decode(signature).ok()).flatten();
     let inner = inner.map(|inner| inner.signatures).unwrap_or_default();
     for signature in inner.iter().map(Vec::as_slice).chain([signature]) {
-        state.emit(Event::new("tx").with("signature", STANDARD.encode(signature)));
+        state.tell(|| Event::new("tx").with("signature", STANDARD.encode(signature)));
     }
 }
 

@@ -1,6 +1,7 @@
 //! CheckTx: the door on an overlay of its own above the last committed state, so that several
 //! transactions of one neuron queue up. Messages do not run here. A batch changes the overlay when
-//! all of it is checked: a panic on the way leaves nothing half done.
+//! all of it is checked: a panic on the way leaves nothing half done. It answers without events:
+//! CometBFT would read and drop those of every transaction.
 
 use super::deliver::signed;
 use super::signatures::SignatureMemory;
@@ -121,23 +122,21 @@ impl Door<'_> {
             minimum_gas_prices: self.prices,
             verify,
         };
-        let mut door = Overlay::new(&*overlay);
+        let mut door = Overlay::silent(&*overlay);
         match ante::admit(&mut door, tx, &context, &mut budget) {
             Ok(admitted) => {
                 // CometBFT sums what is wanted against the block's gas when it makes a proposal;
                 // cyberlink transactions do not count there.
                 let gas = signed(tx.gas());
                 let wanted = if admitted.raw_units() > 0 { 0 } else { gas };
-                let mut changes = door.into_changes();
-                let events = std::mem::take(&mut changes.events);
-                overlay.apply(changes);
+                overlay.apply(door.into_changes());
                 TxResult {
                     code: code::OK,
                     data: Bytes::new(),
                     log: String::new(),
                     gas_wanted: wanted,
                     gas_used: gas,
-                    events,
+                    events: Vec::new(),
                 }
             }
             Err(refusal) => {

@@ -77,12 +77,11 @@ impl Choice<'_> {
             minimum_gas_prices: &[],
             verify: &|_, _, _, _| Ok(()),
         };
-        let mut door = Overlay::new(&self.overlay);
+        let mut door = Overlay::silent(&self.overlay);
         let admitted = ante::admit(&mut door, tx, &context, &mut self.budget).is_ok();
         let changes = door.into_changes();
         if admitted {
             self.overlay.apply(changes);
-            self.overlay.take_events();
         }
         admitted
     }

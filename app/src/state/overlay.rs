@@ -43,17 +43,24 @@ impl Changes {
 pub struct Overlay<'a> {
     base: &'a dyn Read,
     changes: Changes,
+    /// Nobody will ask for its events, so none are kept.
+    silent: bool,
 }
 
 impl<'a> Overlay<'a> {
     /// An overlay without changes.
     pub fn new(base: &'a dyn Read) -> Overlay<'a> {
-        Overlay { base, changes: Changes::default() }
+        Overlay::resume(base, Changes::default())
+    }
+
+    /// An overlay without changes that keeps no events.
+    pub fn silent(base: &'a dyn Read) -> Overlay<'a> {
+        Overlay { silent: true, ..Overlay::new(base) }
     }
 
     /// Puts changes made earlier over the same base again.
     pub fn resume(base: &'a dyn Read, changes: Changes) -> Overlay<'a> {
-        Overlay { base, changes }
+        Overlay { base, changes, silent: false }
     }
 
     /// The changes alone.
@@ -78,6 +85,13 @@ impl<'a> Overlay<'a> {
         self.changes.particles.extend(changes.particles);
         self.changes.links.extend(changes.links);
         self.changes.events.extend(changes.events);
+    }
+
+    /// Emits an event that is made only if somebody will ask for it.
+    pub fn tell(&mut self, event: impl FnOnce() -> Event) {
+        if !self.silent {
+            self.changes.events.push(event());
+        }
     }
 
     /// Takes the events emitted so far.
@@ -180,6 +194,6 @@ impl Write for Overlay<'_> {
     }
 
     fn emit(&mut self, event: Event) {
-        self.changes.events.push(event);
+        self.tell(|| event);
     }
 }
