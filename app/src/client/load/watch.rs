@@ -1,6 +1,7 @@
 //! Watching the node while it works: heights as its application commits them, the mempool, and what
 //! the processes use. Few and cheap questions on a connection of its own.
 
+use super::blocks;
 use super::http::{number, Connection};
 use super::process::{Process, Usage};
 use super::send::Board;
@@ -72,6 +73,9 @@ pub struct Watch {
     room: u64,
     begin: [Option<Usage>; 3],
     looks: u64,
+    /// Transactions in blocks since the first look, and those given up: sent, and yet neither in a
+    /// block nor waiting.
+    done: u64,
     pub watched: Watched,
 }
 
@@ -84,7 +88,7 @@ impl Watch {
         let connection = Connection::open(authority).await?;
         let begin = processes.usage();
         let watched = Watched::default();
-        Ok(Watch { connection, processes, room, begin, looks: 0, watched })
+        Ok(Watch { connection, processes, room, begin, looks: 0, done: 0, watched })
     }
 
     /// One look at everything whose time has come, then a short rest. Gives the height.
@@ -96,7 +100,10 @@ impl Watch {
             let sent = board.sent.load(Ordering::Relaxed);
             let answer = self.connection.call("num_unconfirmed_txs", json!([])).await?;
             let waiting = number(&answer["total"]);
-            board.allowed.store(sent + self.room.saturating_sub(waiting), Ordering::Relaxed);
+            // What is on its way to the mempool is in neither of its counts: by the second rule it
+            // finds room when it comes.
+            let allowed = (sent + self.room.saturating_sub(waiting)).min(self.done + self.room);
+            board.allowed.store(allowed, Ordering::Relaxed);
             self.watched.mempool_most = self.watched.mempool_most.max(waiting);
             self.watched.mempool_left = waiting;
         }
@@ -106,11 +113,27 @@ impl Watch {
         self.looks += 1;
         let info = self.connection.call("abci_info", json!([])).await?;
         let height = number(&info["response"]["last_block_height"]);
-        if self.watched.heights.last().is_none_or(|(last, _)| *last < height) {
+        let last = self.watched.heights.last().map(|(last, _)| *last);
+        if last.is_none_or(|last| last < height) {
             self.watched.heights.push((height, board.begin.elapsed()));
+            if let Some(last) = last {
+                self.count(last + 1, height, board).await?;
+            }
         }
         sleep(LOOK).await;
         Ok(height)
+    }
+
+    /// Counts what is in new blocks. With an empty one and an empty mempool nothing is on its way.
+    async fn count(&mut self, first: u64, last: u64, board: &Board) -> Result<(), Failure> {
+        let sent = board.sent.load(Ordering::Relaxed);
+        let headers = blocks::headers(&mut self.connection, first, last).await?;
+        let transactions = headers.iter().map(|header| header.transactions).sum::<u64>();
+        self.done += transactions;
+        if transactions == 0 && self.watched.mempool_left == 0 {
+            self.done = self.done.max(sent);
+        }
+        Ok(())
     }
 
     /// Ends with what was seen.
