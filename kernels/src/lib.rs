@@ -20,6 +20,7 @@ mod error;
 #[cfg(unix)]
 pub mod gpu;
 mod graph;
+mod helpers;
 mod input;
 mod links;
 mod memory;

@@ -24,8 +24,9 @@ const LEAST: u32 = 6;
 const MOST: u32 = 16;
 /// Most sources that a thread takes at a time.
 const SOURCES: usize = 512;
-/// How many sources ahead rows are asked for, and offsets twice as many.
+/// How many sources ahead rows are asked for, and where they are twice as many.
 const ROWS_AHEAD: usize = 8;
+const WORDS_PER_LINE: usize = 8;
 /// How many gifts ahead sums are asked for.
 const GIFTS_AHEAD: usize = 16;
 
@@ -197,9 +198,8 @@ impl Push {
     pub fn sweep(&mut self, columns: Columns<'_>, changes: &Changes, crew: Crew) -> Changes {
         let Columns { links, shares, sums, codes, exponents, bits } = columns;
         let thread_count = crew.size(changes.work * PUSH_COST + self.waiting() * GIFT_COST);
-        let old = &*codes;
-        let new = |source: u32| share(old[source as usize], exponents[source as usize], bits);
-        self.scatter(links, shares, changes, new, thread_count);
+        let sources = Sources { links, codes: &*codes, exponents, bits };
+        self.scatter(&sources, shares, changes, thread_count);
         let mut bins = std::mem::take(&mut self.bins);
         let tasks = self.tasks(&bins, sums, codes);
         let answers =
@@ -221,10 +221,9 @@ impl Push {
     /// Sets the shares of `changes` and fills the bins.
     fn scatter(
         &mut self,
-        links: &Links,
+        all: &Sources<'_>,
         shares: &mut [u32],
         changes: &Changes,
-        share: impl Fn(u32) -> u32 + Sync,
         thread_count: usize,
     ) {
         let mut tasks = Vec::new();
@@ -238,7 +237,7 @@ impl Push {
             tasks.push((sources, part));
         }
         threads::queue(tasks, self.ready(thread_count), |bins, (sources, shares)| {
-            scatter(links, sources, shares, &share, |target, more| bins.put(target, more));
+            all.scatter(sources, shares, bins);
         });
     }
 
@@ -342,41 +341,47 @@ fn shift(particles: usize) -> u32 {
     particles.next_power_of_two().ilog2().saturating_sub(BINS).clamp(LEAST, MOST)
 }
 
-/// Sets the shares of `sources`, whose column begins at the first of them, and hands out what
-/// their targets get.
-#[inline]
-fn scatter(
-    links: &Links,
-    sources: &[u32],
-    shares: &mut [u32],
-    share: impl Fn(u32) -> u32,
-    mut put: impl FnMut(u32, u64),
-) {
-    let out = &links.out;
-    for (number, &source) in sources.iter().enumerate() {
-        if let Some(&later) = sources.get(number + 2 * ROWS_AHEAD) {
-            memory::prefetch(&out.offsets, later as usize);
-        }
-        if let Some(&later) = sources.get(number + ROWS_AHEAD) {
-            memory::prefetch(&out.words, out.offsets[later as usize] as usize);
-            memory::prefetch(&out.words, out.offsets[later as usize] as usize + 8);
-        }
-        let new = share(source);
-        let old = std::mem::replace(&mut shares[(source - sources[0]) as usize], new);
-        if old == new {
-            continue;
-        }
-        let mut give = |target: u32, weight: u32| {
-            let more = contribution(weight, new).wrapping_sub(contribution(weight, old));
-            if more != 0 {
-                put(target, more);
+/// What changed sources are read from.
+struct Sources<'a> {
+    links: &'a Links,
+    codes: &'a [u32],
+    exponents: &'a [u8],
+    bits: u32,
+}
+
+impl Sources<'_> {
+    /// Sets the shares of `sources`, whose column begins at the first of them, and puts what their
+    /// targets get into the bins.
+    fn scatter(&self, sources: &[u32], shares: &mut [u32], bins: &mut Bins) {
+        let out = &self.links.out;
+        let column = |source: u32| (source - sources[0]) as usize;
+        for (number, &source) in sources.iter().enumerate() {
+            if let Some(&later) = sources.get(number + 2 * ROWS_AHEAD) {
+                memory::prefetch(&out.offsets, later as usize);
+                memory::prefetch(self.codes, later as usize);
+                memory::prefetch(self.exponents, later as usize);
+                memory::prefetch(shares, column(later));
             }
-        };
-        for &word in out.row(source as usize) {
-            give(end(word), weight(word));
-        }
-        for link in links.added.row(source) {
-            give(link.target, link.weight);
+            if let Some(&later) = sources.get(number + ROWS_AHEAD) {
+                let begin = out.offsets[later as usize] as usize;
+                memory::prefetch(&out.words, begin);
+                memory::prefetch(&out.words, begin + WORDS_PER_LINE);
+            }
+            let code = self.codes[source as usize];
+            let new = share(code, self.exponents[source as usize], self.bits);
+            let old = std::mem::replace(&mut shares[column(source)], new);
+            if old == new {
+                continue;
+            }
+            let mut give = |target: u32, weight: u32| {
+                let more = contribution(weight, new).wrapping_sub(contribution(weight, old));
+                if more != 0 {
+                    bins.put(target, more);
+                }
+            };
+            out.row(source as usize).iter().for_each(|&word| give(end(word), weight(word)));
+            let added = self.links.added.row(source).iter();
+            added.for_each(|link| give(link.target, link.weight));
         }
     }
 }

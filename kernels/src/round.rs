@@ -40,6 +40,10 @@ enum Ahead {
 /// What a link costs in a delta sweep, and what one costs that a full sweep has to bring up to date
 /// first, when one of a full sweep costs 1.
 pub const PUSH_COST: usize = 8;
+/// The first of a graph of up to so many particles: a core's own cache holds the ranks of all, and
+/// what a full sweep saves is places in memory.
+const PUSH_COST_OF_SMALL: usize = 11;
+const SMALL: usize = 1 << 18;
 const STALE_COST: usize = 8;
 /// What the target's part of it costs.
 pub const GIFT_COST: usize = 4;
@@ -162,7 +166,9 @@ impl Round {
         abort: &AtomicBool,
     ) -> Option<Sweeps> {
         let mut done = Sweeps { changed: Some(Vec::new()), ..Sweeps::default() };
-        let most = links.len() / PUSH_COST;
+        let small = self.codes.len() <= SMALL;
+        let push_cost = if small { PUSH_COST_OF_SMALL } else { PUSH_COST };
+        let most = links.len() / push_cost;
         for _ in 0..limit {
             if abort.load(Ordering::Relaxed) {
                 return None;
@@ -172,7 +178,7 @@ impl Round {
                     (Strategy::Full, _) => true,
                     (Strategy::Delta, _) => false,
                     (Strategy::Cheapest, Ahead::List(changes)) => {
-                        let work = changes.work * PUSH_COST + self.push.waiting() * GIFT_COST;
+                        let work = changes.work * push_cost + self.push.waiting() * GIFT_COST;
                         work > links.len() + links.stale() * STALE_COST
                     }
                     (Strategy::Cheapest, _) => true,

@@ -2,7 +2,9 @@
 //! computed depends on the number of threads.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::helpers;
 
 /// How many threads there may be.
 #[derive(Clone, Copy, Debug)]
@@ -19,40 +21,38 @@ impl Crew {
     }
 }
 
-/// Runs `work` on every task, each on a thread of its own but the last, which runs here.
-pub fn each<T: Send, R: Send>(mut tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let Some(last) = tasks.pop() else { return Vec::new() };
-    std::thread::scope(|scope| {
-        let work = &work;
-        let running: Vec<_> =
-            tasks.into_iter().map(|task| scope.spawn(move || work(task))).collect();
-        let last = work(last);
-        let join = |thread: std::thread::ScopedJoinHandle<'_, R>| {
-            thread.join().expect("work on another thread ends without a panic")
-        };
-        running.into_iter().map(join).chain([last]).collect()
-    })
+/// Runs `work` on every task, each on a thread of its own where there are threads for all.
+pub fn each<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let mut workers = vec![(); tasks.len()];
+    queue(tasks, &mut workers, |(), task| work(task))
 }
 
-/// Runs `work` on every task. Each worker has a thread of its own, the last this one, and takes the
-/// next task when it is done with one.
+/// Runs `work` on every task. Each worker is with one thread, this one or a helper of it, which
+/// takes the next task when it is done with one.
 pub fn queue<T: Send, W: Send, R: Send>(
     tasks: Vec<T>,
     workers: &mut [W],
     work: impl Fn(&mut W, T) -> R + Sync,
 ) -> Vec<R> {
-    let queue = Mutex::new(tasks.into_iter().enumerate());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let answers = each(workers.iter_mut().collect(), |worker| {
-        let mut answers = Vec::new();
+    let most = workers.len().min(tasks.len()).saturating_sub(1);
+    let mut answers = Vec::with_capacity(tasks.len());
+    let (queue, workers) = (Mutex::new(tasks.into_iter().enumerate()), workers.iter_mut());
+    let (workers, all) = (Mutex::new(workers), Mutex::new(&mut answers));
+    helpers::call(most, &|| {
+        let Some(worker) = lock(&workers).next() else { return };
+        let mut own = Vec::new();
+        let next = || lock(&queue).next();
         while let Some((number, task)) = next() {
-            answers.push((number, work(worker, task)));
+            own.push((number, work(worker, task)));
         }
-        answers
+        lock(&all).append(&mut own);
     });
-    let mut answers: Vec<(usize, R)> = answers.into_iter().flatten().collect();
-    answers.sort_unstable_by_key(|answer| answer.0);
+    answers.sort_unstable_by_key(|answer: &(usize, R)| answer.0);
     answers.into_iter().map(|answer| answer.1).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Cuts `slice` at consecutive ranges that begin at 0 and end with it.

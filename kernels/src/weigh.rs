@@ -207,15 +207,25 @@ impl Scale {
         if self.total == 0 {
             return 0;
         }
-        let whole = 2 * self.total;
-        let numerator = 2 * u128::from(self.damping) * (stake << self.exponent) + self.total;
-        let leading = numerator >> self.before;
-        let mut guess = (leading * u128::from(self.reciprocal)) >> self.after;
-        while guess * whole > numerator {
-            guess -= 1;
+        let (lifted, whole) = (stake << self.exponent, 2 * self.total);
+        match u64::try_from(whole) {
+            // Known to be that narrow, they take a third of the multiplications.
+            Ok(whole) => self.quotient((lifted as u64).into(), whole.into()),
+            Err(_) => self.quotient(lifted, whole),
         }
-        while numerator - guess * whole >= whole {
-            guess += 1;
+    }
+
+    #[inline(always)]
+    fn quotient(&self, lifted: u128, whole: u128) -> u32 {
+        let numerator = u128::from(2 * u64::from(self.damping)) * lifted + whole / 2;
+        let leading = (numerator >> self.before) as u64;
+        let mut guess = ((u128::from(leading) * u128::from(self.reciprocal)) >> self.after) as u64;
+        let mut product = u128::from(guess) * whole;
+        while product > numerator {
+            (guess, product) = (guess - 1, product - whole);
+        }
+        while numerator - product >= whole {
+            (guess, product) = (guess + 1, product + whole);
         }
         guess as u32
     }
