@@ -9,7 +9,6 @@ use cyber_proto::cosmos::tx::v1beta1::TxRaw;
 use prost::Message;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 /// Duplicates made ahead; they are sent again and again.
@@ -101,7 +100,7 @@ pub async fn run(
             let mut line = Line::open(&authority, Mode::Batch).await?;
             let (mut sent, mut refused) = (0_u64, BTreeMap::new());
             for place in at.. {
-                if board.stop.load(Ordering::Relaxed) {
+                if board.is_over() {
                     break;
                 }
                 let answers = line.send(parcels[place % parcels.len()].clone()).await?;

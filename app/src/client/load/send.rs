@@ -12,13 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::time::{sleep, sleep_until, Instant};
+use tokio::sync::{mpsc, Notify};
+use tokio::time::{sleep_until, timeout, Instant};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::WebSocketStream;
 
-/// Between two looks at whether there is room.
-const LOOK: Duration = Duration::from_millis(2);
+/// Between two looks at whether there is room, unless somebody says so before. Many senders that
+/// look often take the processor from the node.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What senders and watcher share.
 pub struct Board {
@@ -26,9 +27,11 @@ pub struct Board {
     /// Transactions handed over, those on the way included.
     pub sent: AtomicU64,
     /// How far that may go: beyond, the mempool would be too full.
-    pub allowed: AtomicU64,
+    allowed: AtomicU64,
     /// Nothing new is sent.
-    pub stop: AtomicBool,
+    stop: AtomicBool,
+    /// One of the two before has changed.
+    changed: Notify,
 }
 
 impl Board {
@@ -39,17 +42,32 @@ impl Board {
             sent: AtomicU64::new(0),
             allowed: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            changed: Notify::new(),
         })
     }
 
-    fn stopped(&self) -> bool {
+    /// So many may be sent in all.
+    pub fn allow(&self, count: u64) {
+        self.allowed.store(count, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    /// Nothing new may be sent.
+    pub fn end(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether sending has ended.
+    pub fn is_over(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     /// Waits until so many more may be sent, and takes them; `false` when sending has ended.
     async fn take(&self, count: u64) -> bool {
         loop {
-            if self.stopped() {
+            let changed = self.changed.notified();
+            if self.is_over() {
                 return false;
             }
             let before = self.sent.fetch_add(count, Ordering::Relaxed);
@@ -57,7 +75,8 @@ impl Board {
                 return true;
             }
             self.sent.fetch_sub(count, Ordering::Relaxed);
-            sleep(LOOK).await;
+            // Either way it is looked at again.
+            let _ = timeout(LOOK, changed).await;
         }
     }
 }
@@ -273,15 +292,15 @@ mod tests {
     #[tokio::test]
     async fn nobody_takes_more_than_there_is_room_for() {
         let board = Board::new();
-        board.allowed.store(10, Ordering::Relaxed);
+        board.allow(10);
         assert!(board.take(6).await);
         let waits = board.clone();
         let waiting = tokio::spawn(async move { waits.take(6).await });
-        sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
         assert!(!waiting.is_finished());
-        board.allowed.store(12, Ordering::Relaxed);
+        board.allow(12);
         assert!(waiting.await.expect("no panic"));
-        board.stop.store(true, Ordering::Relaxed);
+        board.end();
         assert!(!board.take(1).await);
     }
 }

@@ -141,7 +141,7 @@ impl<'a> Session<'a> {
             lanes.spawn(self.lane(at, parcels, &board).drive());
         }
         let (sent, ended) = self.watch_lanes(&mut lanes, &mut watch, &board, show).await?;
-        board.stop.store(true, Ordering::Relaxed);
+        board.end();
         let flood = match flood {
             Some(task) => Some(task.await.map_err(|error| Failure::local(error.to_string()))??),
             None => None,
@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
                 Until::Count(count) => (board.sent.load(Ordering::Relaxed), count, false),
             };
             if ended.is_none() && (over || self.options.stop.load(Ordering::Relaxed)) {
-                board.stop.store(true, Ordering::Relaxed);
+                board.end();
                 ended = Some(now);
             }
             let waiting = watch.watched.mempool_left;

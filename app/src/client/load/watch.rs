@@ -103,7 +103,7 @@ impl Watch {
             // What is on its way to the mempool is in neither of its counts: by the second rule it
             // finds room when it comes.
             let allowed = (sent + self.room.saturating_sub(waiting)).min(self.done + self.room);
-            board.allowed.store(allowed, Ordering::Relaxed);
+            board.allow(allowed);
             self.watched.mempool_most = self.watched.mempool_most.max(waiting);
             self.watched.mempool_left = waiting;
         }
