@@ -4,6 +4,7 @@
 //! CometBFT would read and drop those of every transaction.
 
 use super::deliver::signed;
+use super::queue::{Place, Queue};
 use super::signatures::SignatureMemory;
 use super::{CheckKind, CheckRequest, TxResult};
 use crate::ante::{self, Budget, Context, GasPrice, Mode};
@@ -12,7 +13,7 @@ use crate::modules::Rules;
 use crate::state::{Changes, Overlay};
 use crate::store::Snapshot;
 use crate::tx::{self, Tx};
-use crate::types::Height;
+use crate::types::{Hash, Height};
 use prost::bytes::Bytes;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 pub struct CheckState {
     pub(super) snapshot: Option<Arc<Snapshot>>,
     pub(super) changes: Changes,
+    queue: Queue,
 }
 
 /// The changes as an overlay; they go back when this is dropped, panic or not.
@@ -46,7 +48,14 @@ impl Drop for Lent<'_, '_> {
 impl CheckState {
     /// The view above a state; none before genesis.
     pub fn new(snapshot: Option<Arc<Snapshot>>) -> CheckState {
-        CheckState { snapshot, changes: Changes::default() }
+        CheckState { snapshot, changes: Changes::default(), queue: Queue::default() }
+    }
+
+    /// Their places, where these transactions are the first that were admitted on the state of
+    /// this height.
+    pub fn beginning(&self, base: Height, hashes: &[Hash], height: Height) -> Option<Vec<Place>> {
+        self.snapshot.as_ref().filter(|snapshot| snapshot.height() == base)?;
+        self.queue.beginning(hashes, height.0)
     }
 
     /// What is admitted so far, on top of a snapshot.
@@ -92,7 +101,13 @@ impl CheckState {
             (overlay.into_changes(), checked)
         });
         pending.apply(changes);
-        results.extend(checked);
+        drop(lent);
+        for ((result, place), tx) in checked.into_iter().zip(&txs) {
+            if let (Some(place), Ok(tx)) = (place, tx) {
+                self.queue.put(tx.hash, place);
+            }
+            results.push(result);
+        }
     }
 }
 
@@ -109,10 +124,10 @@ impl Door<'_> {
         overlay: &mut Overlay<'_>,
         tx: &Result<Tx, Refusal>,
         verify: ante::Verify<'_>,
-    ) -> TxResult {
+    ) -> (TxResult, Option<Place>) {
         let tx = match tx {
             Ok(tx) => tx,
-            Err(refusal) => return TxResult::refused(refusal.clone(), 0, 0),
+            Err(refusal) => return (TxResult::refused(refusal.clone(), 0, 0), None),
         };
         let mut budget = Budget::of_block(self.rules);
         let context = Context {
@@ -129,19 +144,21 @@ impl Door<'_> {
                 // cyberlink transactions do not count there.
                 let gas = signed(tx.gas());
                 let wanted = if admitted.raw_units() > 0 { 0 } else { gas };
+                let place = Place::of(&admitted);
                 overlay.apply(door.into_changes());
-                TxResult {
+                let result = TxResult {
                     code: code::OK,
                     data: Bytes::new(),
                     log: String::new(),
                     gas_wanted: wanted,
                     gas_used: gas,
                     events: Vec::new(),
-                }
+                };
+                (result, Some(place))
             }
             Err(refusal) => {
                 let used = signed(tx.size_gas());
-                TxResult::refused(refusal, signed(tx.fee.gas_limit), used)
+                (TxResult::refused(refusal, signed(tx.fee.gas_limit), used), None)
             }
         }
     }

@@ -15,6 +15,7 @@ mod deliver;
 pub mod export;
 pub mod genesis;
 mod proposal;
+mod queue;
 mod retain;
 mod route;
 mod signatures;
@@ -30,10 +31,11 @@ use crate::rank::device::Setup;
 use crate::rank::worker::BeforeRound;
 use crate::rank::Worker;
 use crate::store::{Reader, Snapshot as StoreSnapshot, Store};
-use crate::types::Height;
+use crate::types::{sha256, Height};
 use block::BlockSide;
 use check::CheckState;
 use prost::bytes::Bytes;
+use rayon::prelude::*;
 use signatures::SignatureMemory;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -133,7 +135,13 @@ impl Engine {
 
     /// The transactions of a proposal of our own.
     pub fn prepare_proposal(&self, proposal: &Proposal) -> Result<Vec<Bytes>, Fault> {
-        Ok(proposal::prepare(&*self.base()?, proposal))
+        let base = self.base()?;
+        let hashes = proposal.txs.par_iter().map(|tx| sha256(tx)).collect::<Vec<_>>();
+        let checked = self.check_state().beginning(base.height(), &hashes, proposal.height);
+        Ok(match checked {
+            Some(places) => proposal::fill(&base, proposal, &places),
+            None => proposal::prepare(&base, proposal),
+        })
     }
 
     /// Whether to vote for a proposal.

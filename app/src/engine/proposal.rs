@@ -1,5 +1,6 @@
 //! PrepareProposal and ProcessProposal: pure functions of the proposal and the committed state.
 
+use super::queue::Place;
 use super::{Proposal, ProposalVerdict};
 use crate::ante::{self, Budget, Context, Mode};
 use crate::modules::Rules;
@@ -36,6 +37,23 @@ pub fn prepare(snapshot: &Snapshot, proposal: &Proposal) -> Vec<Bytes> {
     choice.pass(&mut waiting, proposal.max_tx_bytes, &|tx| !is_link(tx));
     choice.pass(&mut waiting, proposal.max_tx_bytes, &is_link);
     choice.chosen
+}
+
+/// Chooses from transactions that CheckTx admitted in this order on this state: as many as fit.
+pub fn fill(snapshot: &Snapshot, proposal: &Proposal, places: &[Place]) -> Vec<Bytes> {
+    let rules = Rules::read(snapshot);
+    let mut budget = Budget::of_block(&rules);
+    let mut bytes = 0;
+    let fits = |(tx, place): &(&Bytes, &Place)| {
+        bytes += proto_size(tx.len());
+        let left =
+            (budget.bandwidth.checked_sub(place.raw_units), budget.gas.checked_sub(place.gas));
+        let (Some(bandwidth), Some(gas)) = left else { return false };
+        budget = Budget { bandwidth, gas };
+        bytes <= proposal.max_tx_bytes
+    };
+    let chosen = proposal.txs.iter().zip(places).take_while(fits);
+    chosen.map(|(tx, _)| tx.clone()).collect()
 }
 
 /// Every proposal of decided transactions can be executed, so every proposal is accepted: what the
