@@ -42,8 +42,13 @@ const COMETBFT_SIGNS: &[(&str, Sign)] = &[
     (ANEW, Sign::Unfit),
 ];
 const ANEW: &str = ", expected .";
-/// What to do about some of them.
+/// What to do about some of them, and about what the system says.
 const REMEDIES: &[(&str, &str)] = &[
+    (
+        "Address already in use",
+        "another program listens there: stop it, or set another address in config/app.toml; \
+         cyberd doctor names the ports that are taken",
+    ),
     (ANEW, BEHIND),
     ("is higher than core", BEHIND),
     (
@@ -323,14 +328,15 @@ pub fn absolute(home: &Path) -> Result<PathBuf, Failure> {
 /// A fault of the node as the command line shows it.
 pub fn failure(fault: Fault) -> Failure {
     let text = fault.to_string();
-    match fault {
-        Fault::Genesis(_) | Fault::Unfit(_) => {
-            let remedy = REMEDIES.iter().find(|(sign, _)| text.contains(sign));
-            let failure = Failure::new(Exit::Unfit, "unfit", text.as_str());
-            remedy.iter().fold(failure, |failure, (_, remedy)| failure.hint(*remedy))
-        }
+    let remedy = REMEDIES.iter().find(|(sign, _)| text.contains(sign));
+    let failure = match fault {
+        Fault::Genesis(_) | Fault::Unfit(_) => Failure::new(Exit::Unfit, "unfit", text),
         Fault::Upgrade(_) => Failure::new(Exit::Upgrade, "upgrade", text),
         _ => Failure::local(text),
+    };
+    match remedy {
+        Some((_, remedy)) => failure.hint(*remedy),
+        None => failure,
     }
 }
 
