@@ -113,3 +113,45 @@ fn a_killed_application_counts_as_a_restart() {
     let height = chain.height();
     chain.reach(height + 2);
 }
+
+#[test]
+fn a_home_without_its_keys_or_cometbfts_blocks_is_not_started_and_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    let ports = init(&home);
+    let mut process = Process::start(&home, &["run"], &folder.path().join("run.log"));
+    process.until("some blocks", || {
+        let status = get(ports, "/status").unwrap_or_default();
+        let status: Value = serde_json::from_str(&status).unwrap_or_default();
+        let height = status["result"]["sync_info"]["latest_block_height"].as_str();
+        height.and_then(|height| height.parse::<u64>().ok()) > Some(3)
+    });
+    assert!(process.signal(Signal::SIGTERM).0.success(), "{}", process.said());
+
+    let refused = |name: &str, words: &[&str]| {
+        let log = folder.path().join(name);
+        let mut process = Process::start(&home, &["run"], &log);
+        assert_eq!(process.wait().code(), Some(8), "{}", process.said());
+        words.iter().for_each(|word| {
+            assert!(process.said().contains(word), "'{word}' is not in {}", process.said());
+        });
+    };
+    // CometBFT would make a new key and be nobody's validator.
+    for (file, words) in [
+        ("config/priv_validator_key.json", "restore it from a backup"),
+        ("config/node_key.json", "restore it from a backup"),
+        ("data/priv_validator_state.json", "from signing a height twice"),
+    ] {
+        let (there, away) = (home.join(file), folder.path().join("away"));
+        std::fs::rename(&there, &away).expect("moved");
+        refused("key.log", &[file, words]);
+        assert!(!there.exists(), "nothing was made");
+        std::fs::rename(&away, &there).expect("moved back");
+    }
+    // What `cometbft unsafe-reset-all` takes.
+    for name in ["blockstore.db", "state.db", "cs.wal"] {
+        std::fs::remove_dir_all(home.join("data").join(name)).expect("removed");
+    }
+    refused("reset.log", &["CometBFT has fewer blocks", "move data/cyberd away as well"]);
+    assert!(!home.join("data/root-mismatch.json").exists(), "it is no other state");
+}

@@ -1,5 +1,6 @@
 //! The rehearsal of an upgrade: two nodes of this version halt at the planned height, the next
-//! version (feature `next-version`: one more row, one migration) goes on, and both agree.
+//! version (feature `next-version`: one more row, one migration) goes on, and both agree. A third
+//! node, of the next version alone, replays all blocks from the genesis of this one.
 //!
 //! The second binary is built here, with the dependencies that this test was built with: only the
 //! crate itself is compiled again.
@@ -100,11 +101,10 @@ impl Node {
     }
 }
 
-/// A validator and a full node of a chain that plans an upgrade.
-fn nodes(folder: &Path) -> [Node; 2] {
-    let nodes = ["validator", "full"].map(|name| Node { home: folder.join(name), ports: 0 });
-    let [mut validator, mut full] = nodes;
-    (validator.ports, full.ports) = (free_ports(), free_ports());
+/// A validator, a full node and one that comes later, of a chain that plans an upgrade.
+fn nodes(folder: &Path) -> ([Node; 2], Node) {
+    let [validator, full, late] = ["validator", "full", "late"]
+        .map(|name| Node { home: folder.join(name), ports: free_ports() });
     let address = cyberd::types::Address::new(&[7; 20]).expect("twenty bytes");
     let account = format!("{}=1000000boot", address.to_bech32("bostrom"));
     let base = validator.ports.to_string();
@@ -118,10 +118,13 @@ fn nodes(folder: &Path) -> [Node; 2] {
     std::fs::write(&genesis, document.to_string()).expect("written");
 
     let peer = made["peer"].as_str().expect("a peer").replace("HOST", "127.0.0.1");
-    let (base, genesis) = (full.ports.to_string(), genesis.to_str().expect("UTF-8"));
-    let second = ["init", "--genesis", genesis, "--peer", &peer, "--port-base", &base];
-    answer(&full.home, &[&second[..], &["--block-time", "300ms"]].concat());
-    for node in [&validator, &full] {
+    let genesis = genesis.to_str().expect("UTF-8");
+    for node in [&full, &late] {
+        let base = node.ports.to_string();
+        let other = ["init", "--genesis", genesis, "--peer", &peer, "--port-base", &base];
+        answer(&node.home, &[&other[..], &["--block-time", "300ms"]].concat());
+    }
+    for node in [&validator, &full, &late] {
         let path = node.home.join("config/config.toml");
         let text = std::fs::read_to_string(&path).expect("settings");
         let loopback = text
@@ -130,7 +133,7 @@ fn nodes(folder: &Path) -> [Node; 2] {
             .replace("tcp://0.0.0.0:", "tcp://127.0.0.1:");
         std::fs::write(&path, loopback).expect("written");
     }
-    [validator, full]
+    ([validator, full], late)
 }
 
 fn halted(node: &Node, process: &mut Process) {
@@ -144,6 +147,18 @@ fn halted(node: &Node, process: &mut Process) {
     assert!(support::processes::mentioning(&node.home.display().to_string()).is_empty());
 }
 
+/// A node of the next version with an empty home takes every block of the chain.
+fn replays_all(next: &Path, late: &Node, other: &Node, on: u64) {
+    let mut process =
+        Process::of_program(next, &late.home, &["run"], &late.home.with_extension("log"));
+    process.until("all blocks by the next version", || late.height() > on);
+    for height in [1, 2, HEIGHT, HEIGHT + 1, on] {
+        assert_eq!(late.header(height), other.header(height), "height {height}");
+    }
+    let stopped = process.signal(nix::sys::signal::Signal::SIGTERM).0;
+    assert!(stopped.success(), "{}", process.said());
+}
+
 #[test]
 fn two_nodes_halt_at_the_height_and_the_next_version_goes_on_with_one_hash() {
     let begin = Instant::now();
@@ -152,7 +167,7 @@ fn two_nodes_halt_at_the_height_and_the_next_version_goes_on_with_one_hash() {
     println!("upgrade: the next version was built in {} s", begin.elapsed().as_secs());
     let folder = tempfile::tempdir().expect("a folder");
     let begin = Instant::now();
-    let nodes = nodes(folder.path());
+    let (nodes, late) = nodes(folder.path());
     assert_eq!(nodes[0].pre_upgrade(&next), Some(1), "nothing is due");
     // CometBFT dials a peer that does not listen yet again after seconds only: the full node could
     // come when the validator has halted.
@@ -197,6 +212,7 @@ fn two_nodes_halt_at_the_height_and_the_next_version_goes_on_with_one_hash() {
     let params = get(nodes[0].ports + 4, "/cyber/bandwidth/v1beta1/bandwidth/params");
     let params: Value = serde_json::from_str(&params.expect("served")).expect("JSON");
     assert!(params.to_string().contains(r#""skip_cost":"100""#), "{params}");
+    replays_all(&next, &late, &nodes[0], on);
     for process in &mut running {
         assert!(
             process.signal(nix::sys::signal::Signal::SIGTERM).0.success(),

@@ -86,12 +86,31 @@ pub fn run(context: &Context, flags: &FaucetFlags) -> Result<Answer, Failure> {
     };
     let stop = super::nodes::stop_flag()?;
     context.block_on(async {
+        if let Some(said) = lacks(&setup).await {
+            context.talk(&said);
+        }
         let running = start(flags.listen, setup).await?;
         context.talk(&format!("faucet at http://{}; Ctrl-C ends it", running.address));
         until(&stop).await;
         running.stop();
         Ok(Answer::new(json!({ "stopped": true }), "stopped"))
     })
+}
+
+/// That the key cannot give once what is asked for, if the chain is there to tell.
+async fn lacks(setup: &Setup) -> Option<String> {
+    let holder = setup.key.address().to_bech32(&setup.prefix);
+    for coin in &setup.coins {
+        let held = setup.client.balance(&holder, &coin.denom).await.ok()?;
+        if held.amount < coin.amount {
+            let denom = &coin.denom;
+            return Some(format!(
+                "warning: {holder} holds {held}, less than the {coin} of one request: until \
+                 somebody sends it {denom}, requests are refused"
+            ));
+        }
+    }
+    None
 }
 
 /// What a faucet is made of.
@@ -122,7 +141,10 @@ impl Running {
 
 /// Listens and gives.
 pub async fn start(listen: SocketAddr, setup: Setup) -> Result<Running, Failure> {
-    let failure = |error: std::io::Error| Failure::local(format!("--listen {listen}: {error}"));
+    let failure = |error: std::io::Error| {
+        Failure::local(format!("--listen {listen}: {error}"))
+            .hint("--listen ADDRESS:PORT chooses another place")
+    };
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(failure)?;
     let address = listener.local_addr().map_err(failure)?;
     let holder = setup.key.address().to_bech32(&setup.prefix);
@@ -157,7 +179,10 @@ async fn until(stop: &AtomicBool) {
 fn coins(given: &[String]) -> Result<Vec<Coin>, Failure> {
     let mut coins: Vec<Coin> = Vec::new();
     for text in given.iter().flat_map(|texts| texts.split(',')) {
-        let wrong = |reason: &str| Failure::usage(format!("--give {text}: {reason}"));
+        let wrong = |reason: &str| {
+            Failure::usage(format!("--give {text}: {reason}"))
+                .hint("an amount and its denomination are right, as 1000000boot")
+        };
         let coin = Coin::parse(text.trim()).map_err(|error| wrong(&error.to_string()))?;
         if coin.amount.0 == 0 {
             return Err(wrong("it is zero"));

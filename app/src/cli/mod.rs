@@ -10,6 +10,7 @@ mod doctor;
 mod export;
 mod faucet;
 mod genesis;
+mod identity;
 mod import;
 mod init;
 mod join;

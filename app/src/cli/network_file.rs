@@ -6,7 +6,6 @@ use super::output::Answer;
 use crate::client::join::{fetch, NetworkFile, Place, Source};
 use crate::client::{Exit, Failure};
 use crate::config::Config;
-use crate::engine::APP_VERSION;
 use crate::node::cometbft::genesis::file::GenesisFile;
 use crate::node::cometbft::home::CometHome;
 use crate::node::cometbft::VERSION;
@@ -46,7 +45,7 @@ pub fn run(context: &Context, ask: &Ask) -> Result<Answer, Failure> {
         return Err(Failure::local("REST is off: the genesis is served there")
             .hint("set api.rest_listen in config/app.toml and start the node again"));
     };
-    let status = context.block_on(status(context.node()))?;
+    let status = context.block_on(ask_node(context.node(), "status"))?;
     let text = |pointer: &str| {
         let text = status.pointer(pointer).and_then(Value::as_str);
         text.unwrap_or_default().to_owned()
@@ -77,7 +76,7 @@ pub fn run(context: &Context, ask: &Ask) -> Result<Answer, Failure> {
         peers,
         cometbft: VERSION.to_owned(),
         cyberd: env!("CARGO_PKG_VERSION").to_owned(),
-        app_version: APP_VERSION,
+        app_version: app_version(context)?,
         snapshot_interval: snapshot_interval(&home),
     };
     let json = serde_json::to_value(&file).expect("JSON");
@@ -101,11 +100,21 @@ fn snapshot_interval(home: &Path) -> u64 {
     found.filter(|found| *found > 0).unwrap_or(1_000)
 }
 
-async fn status(node: &str) -> Result<Value, Failure> {
+/// The version of the rules that the chain follows now: the program may know a newer one.
+fn app_version(context: &Context) -> Result<u64, Failure> {
+    let info = context.block_on(ask_node(context.node(), "abci_info"))?;
+    let version = info.pointer("/response/app_version").and_then(Value::as_str);
+    version.and_then(|text| text.parse().ok()).ok_or_else(|| {
+        let text = format!("{} does not say which version of the rules it follows", context.node());
+        Failure::new(Exit::Error, "wrong-chain", text).hint("name a node of cyberd: --node URL")
+    })
+}
+
+async fn ask_node(node: &str, method: &str) -> Result<Value, Failure> {
     let http = fetch::http()?;
     let node = node.trim_end_matches('/').replace("tcp://", "http://");
     let node = if node.contains("://") { node } else { format!("http://{node}") };
-    let place = Place::Url(format!("{node}/status"));
+    let place = Place::Url(format!("{node}/{method}"));
     let bytes = fetch::small(&http, &place, 1 << 20).await?;
     let answer: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::local(format!("{place}: {error}")))?;

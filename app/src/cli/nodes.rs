@@ -1,5 +1,6 @@
 //! A node's home and the pair of processes that runs it: what `init`, `run` and `dev` share.
 
+use super::identity;
 use crate::abci::address::Address;
 use crate::client::files::{self, Access};
 use crate::client::settings::ClientSettings;
@@ -37,7 +38,28 @@ const COMETBFT_SIGNS: &[(&str, Sign)] = &[
     ("error reading GenesisDoc", Sign::Unfit),
     ("is higher than core", Sign::Unfit),
     ("is too far below block store base", Sign::Unfit),
+    // Of the hash it expects there is none: it begins anew under a state that does not.
+    (ANEW, Sign::Unfit),
 ];
+const ANEW: &str = ", expected .";
+/// What to do about some of them, and about what the system says.
+const REMEDIES: &[(&str, &str)] = &[
+    (
+        "Address already in use",
+        "another program listens there: stop it, or set another address in config/app.toml; \
+         cyberd doctor names the ports that are taken",
+    ),
+    (ANEW, BEHIND),
+    ("is higher than core", BEHIND),
+    (
+        "is too far below block store base",
+        "CometBFT no longer has the blocks that the state lacks: cyberd snapshot import --replace \
+         takes a newer state, cyberd join begins in a new home",
+    ),
+];
+const BEHIND: &str =
+    "CometBFT has fewer blocks than the state of the application: restore data/ from one copy, or \
+     move data/cyberd away as well, and all blocks are taken and executed anew";
 
 /// What a node's files depend on.
 pub struct NodeFiles<'a> {
@@ -118,6 +140,9 @@ pub fn pair(home: &Path, cometbft: PathBuf, application_log: Log) -> Result<Pair
     let unfit = |text: String| failure(Fault::Unfit(text));
     let config = settings(home)?;
     let comet = CometSettings::load(home)?;
+    if let Some(missing) = identity::missing(home, &comet.table) {
+        return Err(unfit(missing.found).hint(missing.remedy));
+    }
     let listen = config.abci_listen.to_string();
     if comet.proxy_app != listen {
         return Err(unfit(format!(
@@ -181,6 +206,8 @@ struct CometSettings {
     proxy_app: String,
     rpc_port: u16,
     block_time: Duration,
+    /// All of them.
+    table: toml::Table,
 }
 
 impl CometSettings {
@@ -203,6 +230,7 @@ impl CometSettings {
             proxy_app: text("", "proxy_app").ok_or_else(|| wrong("proxy_app is missing"))?,
             rpc_port: rpc_port.ok_or_else(|| wrong("rpc.laddr has no port"))?,
             block_time: super::dev::block_time(&block_time).map_or(Duration::from_secs(1), ms),
+            table: toml,
         })
     }
 }
@@ -300,10 +328,15 @@ pub fn absolute(home: &Path) -> Result<PathBuf, Failure> {
 /// A fault of the node as the command line shows it.
 pub fn failure(fault: Fault) -> Failure {
     let text = fault.to_string();
-    match fault {
+    let remedy = REMEDIES.iter().find(|(sign, _)| text.contains(sign));
+    let failure = match fault {
         Fault::Genesis(_) | Fault::Unfit(_) => Failure::new(Exit::Unfit, "unfit", text),
         Fault::Upgrade(_) => Failure::new(Exit::Upgrade, "upgrade", text),
         _ => Failure::local(text),
+    };
+    match remedy {
+        Some((_, remedy)) => failure.hint(*remedy),
+        None => failure,
     }
 }
 

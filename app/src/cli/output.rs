@@ -38,6 +38,14 @@ pub fn show(format: Format, answer: &Answer) {
     }
 }
 
+/// An answer as a file keeps it.
+pub fn written(format: Format, answer: &Answer) -> String {
+    match format {
+        Format::Json => pretty(&answer.json) + "\n",
+        Format::Text => format!("{}\n", answer.text),
+    }
+}
+
 /// Prints a failure.
 pub fn show_failure(format: Format, failure: &Failure) {
     match format {

@@ -23,7 +23,10 @@ pub struct PreUpgrade {}
 pub fn run(context: &Context) -> Result<Answer, Failure> {
     let home = nodes::absolute(&context.home)?;
     let refused = |text: String| Failure::new(Exit::UpgradeRefused, "upgrade-refused", text);
-    let Some(plan) = halt::read(&home).map_err(refused)? else {
+    let unread = |text| {
+        refused(text).hint("remove the file and start the old version: it halts and writes it anew")
+    };
+    let Some(plan) = halt::read(&home).map_err(unread)? else {
         let path = halt::path(&home);
         return Err(Failure::local(format!("no upgrade is due: {} is missing", path.display())));
     };

@@ -33,7 +33,10 @@ pub fn run(context: &Context, _: &Run) -> Result<Answer, Failure> {
             "no-node",
             format!("{} holds no node: config/genesis.json is missing", home.display()),
         )
-        .hint("cyberd init makes one, cyberd dev a whole development chain"));
+        .hint(
+            "cyberd init makes one, cyberd join one of a running network, cyberd dev a whole \
+             development chain; --home DIR names another place",
+        ));
     }
     let program = cometbft::find_or_install(&home, &mut |line| context.talk(line));
     let program = program.map_err(nodes::failure)?;

@@ -241,10 +241,10 @@ fn import(context: &Context, ask: &Import) -> Result<Answer, Failure> {
         let text = format!("the state has the app hash {got}, another was asked for");
         return Err(Failure::local(text).hint("take a snapshot of the chain you trust"));
     }
-    if taken.metadata().app_version != APP_VERSION {
+    if taken.metadata().app_version > APP_VERSION {
         let made = taken.metadata().app_version;
         return Err(Failure::local(format!(
-            "made by application version {made}, this one is {APP_VERSION}: use the version of \
+            "of application version {made}, this one knows up to {APP_VERSION}: use the version of \
              cyberd that the chain runs at height {height}"
         )));
     }

@@ -3,7 +3,7 @@
 use super::deliver::{deliver_tx, Delivered};
 use super::genesis;
 use super::signatures::{Ask, SignatureMemory};
-use super::upgrade;
+use super::upgrade::{self, Version};
 use super::{Block, BlockOutcome, Genesis, GenesisOutcome, TxResult};
 use crate::ante::{Budget, Context, Mode};
 use crate::error::{Fault, Refusal};
@@ -24,6 +24,7 @@ use std::sync::Arc;
 pub struct BlockSide {
     store: Store,
     worker: Worker,
+    versions: &'static [Version],
     /// The genesis state, until the first commit.
     genesis: Option<Staged>,
     /// The finalized block, until its commit.
@@ -43,9 +44,9 @@ struct Finalized {
 
 impl BlockSide {
     /// Starts the round that the store's latest height holds frozen.
-    pub fn new(store: Store, mut worker: Worker) -> BlockSide {
+    pub fn new(store: Store, mut worker: Worker, versions: &'static [Version]) -> BlockSide {
         worker.ensure(&store.latest(), &None);
-        BlockSide { store, worker, genesis: None, staged: None, moved: None }
+        BlockSide { store, worker, versions, genesis: None, staged: None, moved: None }
     }
 
     /// The state that the next block stands on.
@@ -89,7 +90,8 @@ impl BlockSide {
         let outcome = GenesisOutcome {
             app_hash: staged.app_hash(),
             validators: Vec::new(),
-            consensus_params: None,
+            // CometBFT asked for the version before it sent the genesis, and was told the newest.
+            consensus_params: Some(genesis.consensus_params.clone()),
         };
         let snapshot = Arc::clone(staged.snapshot());
         self.genesis = Some(staged);
@@ -128,7 +130,7 @@ impl BlockSide {
             )));
         }
         let mut overlay = Overlay::new(base.as_ref());
-        let upgraded = upgrade::begin_block(&mut overlay, block.height)?;
+        let upgraded = upgrade::begin_block(&mut overlay, block.height, self.versions)?;
         let consensus_params = upgraded.then(|| params::state::consensus(&overlay));
         let rules = Rules::read(&overlay);
         let txs = decode(block, &rules.chain.address_prefix);

@@ -58,6 +58,8 @@ pub struct Options {
     pub rank_device: Option<Setup>,
     /// Where the genesis file lies, and beside it the `genesis.bin` it may name.
     pub genesis_folder: Option<PathBuf>,
+    /// The versions of the rules there are: tests have one more.
+    pub versions: &'static [upgrade::Version],
 }
 
 impl Default for Options {
@@ -69,6 +71,7 @@ impl Default for Options {
             retain_blocks: 0,
             rank_device: None,
             genesis_folder: None,
+            versions: upgrade::VERSIONS,
         }
     }
 }
@@ -90,7 +93,7 @@ impl Engine {
         let reader = store.reader();
         let Options { rank_threads, before_round, rank_device, retain_blocks, .. } = options;
         let worker = Worker::new(rank_threads, before_round, rank_device);
-        let block = BlockSide::new(store, worker);
+        let block = BlockSide::new(store, worker, options.versions);
         let committed = block.committed();
         Engine {
             minimum_gas_prices: options.minimum_gas_prices,

@@ -39,6 +39,19 @@ pub const VERSIONS: &[Version] = &[
 /// The newest version there is: what a new chain begins with.
 pub const NEWEST: u64 = VERSIONS[VERSIONS.len() - 1].number;
 
+/// Whether this program knows the rules of a version.
+pub fn is_known(number: u64) -> bool {
+    VERSIONS.iter().any(|known| known.number == number)
+}
+
+/// The numbers of the versions that this program knows, for messages.
+pub fn known() -> String {
+    match VERSIONS[0].number {
+        NEWEST => NEWEST.to_string(),
+        oldest => format!("{oldest} to {NEWEST}"),
+    }
+}
+
 /// An upgrade to come.
 #[derive(Clone, PartialEq, Eq, prost::Message, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,23 +95,23 @@ pub fn version_of(state: &dyn Read) -> u64 {
 /// Refuses a state of a version that this program does not know.
 pub fn check_known(state: &dyn Read) -> Result<(), Fault> {
     let version = version_of(state);
-    match VERSIONS.iter().any(|known| known.number == version) {
+    match is_known(version) {
         true => Ok(()),
         false => Err(Fault::Upgrade(format!(
-            "the chain follows version {version} of the rules, this program knows {} to {NEWEST}: \
-             start the program of that version",
-            VERSIONS[0].number
+            "the chain follows version {version} of the rules, this program knows {}: start the \
+             program of that version",
+            known()
         ))),
     }
 }
 
 /// Begins a block: at the planned height the next version begins, or the node stops. True if a
-/// version began.
-pub fn begin_block(overlay: &mut Overlay<'_>, height: Height) -> Result<bool, Fault> {
-    begin(overlay, height, VERSIONS)
-}
-
-fn begin(overlay: &mut Overlay<'_>, height: Height, known: &[Version]) -> Result<bool, Fault> {
+/// version began. `known` is what the program knows: [`VERSIONS`] outside of tests.
+pub fn begin_block(
+    overlay: &mut Overlay<'_>,
+    height: Height,
+    known: &[Version],
+) -> Result<bool, Fault> {
     let Some(plan) = params::state::plan(overlay).filter(|plan| plan.height == height.0) else {
         return Ok(false);
     };
@@ -150,7 +163,6 @@ mod next {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Block, Time};
     use crate::testkit::{Chain, ChainOptions};
 
     fn planned(name: &str, height: u64) -> Chain {
@@ -186,9 +198,7 @@ mod tests {
         chain.run_to(Height(3));
         let hash = chain.engine().info().app_hash;
         for _ in 0..2 {
-            let time = Time { seconds: 1_700_000_004, nanos: 0 };
-            let block = Block { height: Height(4), time, proposer: vec![1; 20], txs: Vec::new() };
-            let fault = chain.deliver(block).expect_err("it is not known");
+            let fault = chain.try_block(Vec::new()).expect_err("it is not known");
             let text = fault.to_string();
             assert!(matches!(fault, Fault::Upgrade(_)), "{text}");
             assert!(text.contains("\"v99\" NEEDED at height 4 (see the notes)"), "{text}");
@@ -215,17 +225,17 @@ mod tests {
             },
         ];
         let mut overlay = Overlay::new(base.as_ref());
-        assert!(!begin(&mut overlay, Height(3), &known).expect("not yet"));
-        assert!(begin(&mut overlay, Height(4), &known).expect("known"));
+        assert!(!begin_block(&mut overlay, Height(3), &known).expect("not yet"));
+        assert!(begin_block(&mut overlay, Height(4), &known).expect("known"));
         assert_eq!(version_of(&overlay), 2);
         assert_eq!(params::state::plan(&overlay), None);
         assert_eq!(params::state::chain(&overlay).stake_denom, "coin");
         assert_eq!(overlay.take_events()[0].kind, "upgrade");
-        assert!(!begin(&mut overlay, Height(4), &known).expect("done"));
+        assert!(!begin_block(&mut overlay, Height(4), &known).expect("done"));
         // A version may not be left out.
         let mut overlay = Overlay::new(base.as_ref());
         let gap = [Version { number: 3, name: "v99", migrate: |_| {} }];
-        assert!(matches!(begin(&mut overlay, Height(4), &gap), Err(Fault::Upgrade(_))));
+        assert!(matches!(begin_block(&mut overlay, Height(4), &gap), Err(Fault::Upgrade(_))));
     }
 
     #[test]

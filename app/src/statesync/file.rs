@@ -8,6 +8,7 @@
 //! chunk n is its bytes from n · 10,000,000 on. Deliberately absent: which files to keep.
 
 use super::metadata::{element_bytes, Metadata, CHUNK_BYTES, METADATA_BYTES_MAX};
+use crate::engine::upgrade;
 use crate::error::Fault;
 use crate::state::StoreName;
 use crate::store::sections::{self, Sink, Source};
@@ -253,7 +254,14 @@ impl SnapshotFile {
 pub(super) fn load(file: &File, path: &Path, metadata: &Metadata) -> Result<Snapshot, Fault> {
     let mut stream = Stream { file, path, metadata, rounds: Vec::new() };
     stream.rounds = stream.round_parts()?;
-    sections::read(&stream, &metadata.contents)
+    let state = sections::read(&stream, &metadata.contents)?;
+    let (follows, said) = (upgrade::version_of(&state), metadata.app_version);
+    if follows != said {
+        return Err(Fault::Damage(format!(
+            "the state follows application version {follows}, the metadata says {said}"
+        )));
+    }
+    Ok(state)
 }
 
 /// A stream as a source of parts.

@@ -27,7 +27,7 @@ pub const METADATA_BYTES_MAX: usize = 4_000_000;
 /// What a snapshot consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// Of the rules and the state of the node that made it.
+    /// Of the rules that the state follows.
     pub app_version: u64,
     pub contents: Contents,
     /// Bytes of each table, in the order of [`Table::all`].

@@ -188,11 +188,11 @@ fn check(offer: &Offer<'_>, app_hash: &[u8], app_version: u64) -> Result<Metadat
             hex::encode(app_hash)
         )));
     }
-    if metadata.app_version != app_version {
+    if metadata.app_version == 0 || metadata.app_version > app_version {
         let made = metadata.app_version;
         return Err(Refusal::Unfit(format!(
-            "made by application version {made}, this one is {app_version}: start the version of \
-             cyberd that the chain runs at height {height}"
+            "of application version {made}, this one knows up to {app_version}: start the version \
+             of cyberd that the chain runs at height {height}"
         )));
     }
     Ok(metadata)

@@ -5,6 +5,7 @@
 //! waits gets none. Deliberately absent: what is kept (`shelf.rs`).
 
 use super::shelf::Shelf;
+use crate::engine::upgrade;
 use crate::error::Fault;
 use crate::store::Snapshot;
 use crate::telemetry::panics;
@@ -22,7 +23,7 @@ const NICENESS: i32 = 10;
 pub struct Settings {
     /// At every so many heights; 0: never.
     pub interval: u64,
-    /// The application version that stands in them.
+    /// The newest application version whose snapshots are restored.
     pub app_version: u64,
     /// So many bytes stay free on the disk.
     pub free_bytes_min: u64,
@@ -88,7 +89,8 @@ fn make(
     stop: &AtomicBool,
 ) -> Result<(), Fault> {
     check_space(shelf, shelf.newest_bytes(), settings.free_bytes_min)?;
-    if shelf.make(state, settings.app_version, stop)? {
+    // That of the state, whichever program follows it: all nodes make the same bytes.
+    if shelf.make(state, upgrade::version_of(state), stop)? {
         tracing::info!(height = state.height().0, bytes = shelf.newest_bytes(), "snapshot made");
     }
     Ok(())

@@ -7,10 +7,14 @@ mod serving;
 
 use super::taker::Settings;
 use super::*;
-use crate::engine::{ChunkVerdict, OfferVerdict, Snapshot as Offered, APP_VERSION};
-use crate::state::{Changes, Link};
+use crate::engine::{
+    ChunkVerdict, ConsensusParams, OfferVerdict, Snapshot as Offered, APP_VERSION,
+};
+use crate::modules::params;
+use crate::state::{Changes, Link, Overlay};
 use crate::store::backend::MemoryDisk;
 use crate::store::{Options, Snapshot, Store};
+use crate::testkit::chain::{genesis, ChainOptions};
 use crate::types::{sha256, Address, Height, Particle, ParticleNumber};
 use prost::bytes::Bytes;
 use std::path::Path;
@@ -42,6 +46,16 @@ fn offer_of(file: &SnapshotFile) -> Offered {
     }
 }
 
+/// What a chain's state has beside its graph.
+fn under_the_rules_of_the_first_version(store: &Store) -> Changes {
+    let base = store.latest();
+    let mut overlay = Overlay::new(base.as_ref());
+    let options = ChainOptions::default();
+    let right = genesis(&options, Bytes::new()).consensus_params;
+    params::state::set_consensus(&mut overlay, &ConsensusParams { app_version: 1, ..right });
+    overlay.into_changes()
+}
+
 /// A state of so many particles, each linked to the next by neurons that take turns.
 fn state_of(particles: u32) -> Arc<Snapshot> {
     let mut store = Store::open_on(Box::new(MemoryDisk::new()), Options::default()).unwrap();
@@ -52,7 +66,7 @@ fn state_of(particles: u32) -> Arc<Snapshot> {
         to: ParticleNumber((number + 1) % particles),
         height: Height(0),
     };
-    let mut genesis = Changes::default();
+    let mut genesis = under_the_rules_of_the_first_version(&store);
     genesis.particles = (0..particles).map(|n| Particle(sha256(&n.to_be_bytes()))).collect();
     genesis.links = (0..particles).map(link).collect();
     let genesis = store.stage_genesis(Height(1), &genesis, None);

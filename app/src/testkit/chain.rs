@@ -3,6 +3,7 @@
 
 use super::Wallet;
 use crate::engine::genesis::{development, AppState};
+use crate::engine::upgrade::{Version, VERSIONS};
 use crate::engine::{
     Block, BlockOutcome, CheckKind, CheckRequest, ConsensusParams, Engine, Genesis, Options,
     Proposal, Time, TxResult, ValidatorUpdate,
@@ -28,6 +29,8 @@ pub struct ChainOptions {
     pub checkpoint_heights: u64,
     /// Where a `genesis.bin` lies that the genesis names.
     pub genesis_folder: Option<std::path::PathBuf>,
+    /// The versions of the rules that the program knows.
+    pub versions: &'static [Version],
 }
 
 impl Default for ChainOptions {
@@ -42,6 +45,7 @@ impl Default for ChainOptions {
             rank_threads: 2,
             checkpoint_heights: 7,
             genesis_folder: None,
+            versions: VERSIONS,
         }
     }
 }
@@ -99,6 +103,7 @@ impl Chain {
                 rank_threads: self.options.rank_threads,
                 before_round,
                 genesis_folder: self.options.genesis_folder.clone(),
+                versions: self.options.versions,
                 ..Options::default()
             },
         );
@@ -153,13 +158,13 @@ impl Chain {
 
     /// Executes and commits a block of these transactions.
     pub fn block(&mut self, txs: Vec<Bytes>) -> BlockOutcome {
-        let block = Block {
-            height: self.next_height(),
-            time: self.next_time(),
-            proposer: vec![1; 20],
-            txs,
-        };
-        self.deliver(block).expect("a block of a test chain has no fault")
+        self.try_block(txs).expect("a block of a test chain has no fault")
+    }
+
+    /// The same where a fault is expected.
+    pub fn try_block(&mut self, txs: Vec<Bytes>) -> Result<BlockOutcome, Fault> {
+        let (height, time) = (self.next_height(), self.next_time());
+        self.deliver(Block { height, time, proposer: vec![1; 20], txs })
     }
 
     /// Executes and commits a given block.

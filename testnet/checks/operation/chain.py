@@ -24,6 +24,14 @@ def binary():
     return path
 
 
+def need(*programs_and_packages):
+    """Sees that programs are there, as `need` beside this file does; ends the check without."""
+    words = [ROOT / "testnet/checks/operation/need", *programs_and_packages]
+    done = subprocess.run(words, check=False)
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+
+
 def free_ports(count):
     """The first of `count` ports in a row that nobody listens at, below those the system lends."""
     for _ in range(100):

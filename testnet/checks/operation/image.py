@@ -28,9 +28,11 @@ def cometbft():
     return found or sys.exit("CometBFT is missing: `cyberd dev` installs it, or CYBERD_COMETBFT")
 
 
-def build(out, full):
+def build(out, full, archive=None):
     """Writes the image: static release builds, or the programs of the tests with libraries."""
     words = [ROOT / "config/container/build", "--out", out]
+    if archive:
+        words += ["--archive", archive]
     if not full:
         words += ["--cyberd", binary(), "--cometbft", cometbft(), "--with-libraries"]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
@@ -42,6 +44,18 @@ def blob(layout, entry):
     assert len(data) == entry["size"], entry
     assert hashlib.sha256(data).hexdigest() == entry["digest"].removeprefix("sha256:"), entry
     return data
+
+
+def check_archive(layout, path):
+    """That the layout as one file is that layout, and lists what `docker load` looks for."""
+    with tarfile.open(path) as tar:
+        names = {member.name for member in tar if member.isfile()}
+        listed, = json.load(tar.extractfile("manifest.json"))
+    files = {str(file.relative_to(layout)) for file in layout.rglob("*") if file.is_file()}
+    assert names == files | {"manifest.json"}, names ^ files
+    config = json.loads((layout / listed["Config"]).read_text())
+    assert len(config["rootfs"]["diff_ids"]) == len(listed["Layers"]), listed
+    assert {listed["Config"], *listed["Layers"]} < files and listed["RepoTags"], listed
 
 
 def unpack(layout, rootfs):

@@ -3,11 +3,12 @@
 
 use super::{text_of, Finding, Patient};
 use crate::abci::address::Address;
+use crate::cli::identity;
 use crate::config::Config;
 use crate::node::cometbft::genesis;
 use crate::node::cometbft::home::{CometHome, SETTINGS};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most bytes of a Unix socket's path.
 const SOCKET_PATH_MAX: usize = 107;
@@ -177,36 +178,21 @@ fn genesis_file(patient: &Patient) -> Finding {
 }
 
 fn keys(patient: &Patient) -> Finding {
-    let remote = patient.comet("priv_validator_laddr").filter(|at| !at.is_empty());
-    let names = [
-        "config/node_key.json",
-        "config/priv_validator_key.json",
-        "data/priv_validator_state.json",
-    ];
-    let names = names.iter().filter(|name| remote.is_none() || !name.contains("priv_validator"));
-    let (mut missing, mut open) = (Vec::new(), Vec::new());
-    for name in names {
-        let path = patient.home.join(name);
-        match std::fs::metadata(&path) {
-            Err(error) => missing.push(format!("{}: {error}", path.display())),
-            Ok(found) if found.permissions().mode() & 0o077 != 0 => {
-                open.push(path.display().to_string());
-            }
-            Ok(_) => (),
-        }
+    if let Some(missing) = identity::missing(&patient.home, &patient.comet) {
+        return Finding::fail("keys", missing.found, missing.remedy);
     }
-    if !missing.is_empty() {
-        let remedy = "restore it from a backup (never run a key in two places); cyberd init makes \
-                      new ones in an empty home";
-        return Finding::fail("keys", missing.join("; "), remedy);
-    }
+    let files = identity::files(&patient.home, &patient.comet).into_iter();
+    let is_open = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
+    };
+    let open: Vec<String> = files.filter(is_open).map(|path| path.display().to_string()).collect();
     if !open.is_empty() {
         let found = format!("others may read {}", open.join(", "));
         return Finding::fail("keys", found, format!("chmod 600 {}", open.join(" ")));
     }
     Finding::ok(
         "keys",
-        match remote {
+        match identity::remote_signer(&patient.comet) {
             Some(at) => format!("a remote signer is waited for at {at}"),
             None => "nobody else may read the key files".to_owned(),
         },

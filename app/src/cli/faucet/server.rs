@@ -114,7 +114,10 @@ async fn credit(
     let bad = |text: String| Error::new(StatusCode::BAD_REQUEST, "bad-request", text);
     let asked: Credit = serde_json::from_slice(&body)
         .map_err(|error| bad(format!("{error}; {{\"address\", \"denom\"}} is right")))?;
-    Address::parse(&asked.address, &faucet.prefix).map_err(|error| bad(error.to_string()))?;
+    Address::parse(&asked.address, &faucet.prefix).map_err(|error| {
+        let (address, prefix) = (&asked.address, &faucet.prefix);
+        bad(format!("address '{address}': {error}; one that begins with {prefix}1 is right"))
+    })?;
     if asked.address == faucet.holder {
         return Err(bad("this is the faucet's own address".to_owned()));
     }

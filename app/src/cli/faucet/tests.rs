@@ -107,7 +107,7 @@ async fn who_asks_too_often_or_wrongly_is_told_so() {
     let headers = "x-forwarded-for: 1.1.1.1, 10.0.0.9\r\n";
     assert_eq!(ask(at, "POST /credit", headers, &body).await.0, 200);
     for (address, denom, status, text) in [
-        ("cosmos1xyz".to_owned(), "boot", 400, "bad-request"),
+        ("cosmos1xyz".to_owned(), "boot", 400, "one that begins with bostrom1 is right"),
         (key().address().to_bech32("bostrom"), "boot", 400, "own address"),
         (address(4), "gold", 422, "there is boot"),
     ] {

@@ -3,7 +3,8 @@
 use super::add::save;
 use super::{failure, read};
 use crate::cli::context::Context;
-use crate::cli::output::Answer;
+use crate::cli::nodes;
+use crate::cli::output::{self, Answer};
 use crate::client::Failure;
 use crate::node::cometbft::genesis::import::{import, Options};
 use crate::node::cometbft::genesis::is_complete;
@@ -20,7 +21,8 @@ use std::path::PathBuf;
   cyberd genesis import exported.json --to genesis.json
   cyberd genesis import exported.json --to genesis.json --graph export/graph --chain-id next-1
   cyberd genesis import exported.json --to genesis.json --stake-denom boot --divide-stake 1000
-  cyberd genesis import exported.json --to genesis.json --output json > report.json
+  cyberd genesis import exported.json --to genesis.json --report report.txt
+  cyberd genesis import exported.json --to genesis.json --report report.json --output json
 Bonded and unbonding tokens go back to those who own them. Beyond 10,000 accounts or links the long
 lists go into genesis.bin beside the file.")]
 pub struct Import {
@@ -29,6 +31,9 @@ pub struct Import {
     /// Write here; a file that is there is not replaced
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+    /// Keep the report in a file of its own, too: text, or JSON with --output json
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// The graph that go-cyber exported beside it
     #[arg(long, value_name = "FILE")]
     graph: Option<PathBuf>,
@@ -52,10 +57,7 @@ pub struct Import {
 
 /// Runs `cyberd genesis import`.
 pub fn run(context: &Context, args: &Import) -> Result<Answer, Failure> {
-    if args.to.exists() {
-        let text = format!("{} is there already and stays as it is", args.to.display());
-        return Err(Failure::usage(text).hint("choose another --to, or move it away"));
-    }
+    check_places(args)?;
     let source = read(context, Some(&args.file))?;
     let options = Options {
         chain_id: args.chain_id.clone(),
@@ -77,5 +79,35 @@ pub fn run(context: &Context, args: &Import) -> Result<Answer, Failure> {
     json["file"] = serde_json::json!(args.to);
     json["bulk"] = file.document["app_state"]["bulk"].clone();
     let text = format!("{}\n{}: {next}", report.to_text(), args.to.display());
-    Ok(Answer::new(json, text))
+    let answer = Answer::new(json, text);
+    if let Some(path) = &args.report {
+        nodes::write_file(path, &output::written(context.format, &answer)).map_err(|failure| {
+            let there = args.to.display();
+            failure.hint(format!("the genesis itself is whole in {there}; its report is not kept"))
+        })?;
+    }
+    Ok(answer)
+}
+
+/// Refuses before a long import what could not be written after it.
+fn check_places(args: &Import) -> Result<(), Failure> {
+    let Import { to, report, .. } = args;
+    if report.as_ref() == Some(to) {
+        return Err(Failure::usage("--report and --to name the same file")
+            .hint("the genesis and its report need a file each"));
+    }
+    for (flag, path) in [("--to", Some(to)), ("--report", report.as_ref())] {
+        let Some(path) = path else { continue };
+        if path.exists() {
+            let text = format!("{} is there already and stays as it is", path.display());
+            let hint = format!("choose another {flag}, or move it away");
+            return Err(Failure::usage(text).hint(hint));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let text = format!("{flag}: there is no folder {}", folder.display());
+            return Err(Failure::usage(text).hint("make it first: mkdir -p"));
+        }
+    }
+    Ok(())
 }

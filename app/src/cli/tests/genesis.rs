@@ -118,6 +118,12 @@ fn bad_input_is_refused_with_its_place_value_and_what_is_right() {
     let good = place.document();
     let no_entry = json!({ "@type": "/cosmos.auth.v1beta1.BaseAccount", "address": "x",
         "account_number": "0", "sequence": "0" });
+    let powers = |power: &str, place: usize| {
+        let mut one = good["validators"][0].clone();
+        (one["power"], one["address"]) = (json!(power), json!(""));
+        one["pub_key"]["value"] = json!([KEY, &KEY.replace('w', "g")][place]);
+        one
+    };
     let cases = [
         ("/app_state/bank/supply/0/amount", json!("-5"), "app_state.bank.supply[0].amount: "),
         ("/app_state/bank/supply/0/amount", json!("7"), "the balances sum to 5000740"),
@@ -137,6 +143,7 @@ fn bad_input_is_refused_with_its_place_value_and_what_is_right() {
         ("/app_state/graph/links/1", json!([5, 0, 1]), "no such neuron"),
         ("/app_state/graph/particles/1", json!("Qm"), "graph.particles[1]"),
         ("/validators/0/power", json!("1152921504606846976"), "validators[0].power"),
+        ("/validators", json!([powers("1152921504606846975", 0), powers("1", 1)]), "divide all"),
         ("/validators/0/address", json!("AB"), "that of the key is"),
         (
             "/consensus_params/block",
@@ -177,6 +184,41 @@ fn a_file_that_is_not_there_is_named_with_the_way_to_one() {
     let text = missing.to_str().expect("path");
     let failure = answer(&["genesis", "validate", text]).expect_err("nothing there");
     assert!(failure.message.contains(text) && failure.hint.is_some(), "{failure:?}");
+}
+
+#[test]
+fn the_report_of_an_import_is_kept_in_a_file_as_text_or_as_json() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let fixture = |name: &str| format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    let import = |to: &str, report: &str, more: &[&str]| {
+        let (export, graph) = (fixture("export.json"), fixture("export.graph"));
+        let words = ["genesis", "import", &export, "--graph", &graph, "--to", to];
+        answer(&[&words[..], &["--report", report], more].concat())
+    };
+    let read = |path: &str| std::fs::read_to_string(path).expect("written");
+    let (text, genesis) = (path("report.txt"), path("genesis.json"));
+    import(&genesis, &text, &[]).expect("imported");
+    let kept = read(&fixture("import-report.txt"));
+    assert!(read(&text).starts_with(&kept), "{}", read(&text));
+    answer(&["genesis", "validate", &genesis]).expect("good");
+    let json = path("report.json");
+    let answered = import(&path("second.json"), &json, &["--output", "json"]).expect("imported");
+    let report: Value = serde_json::from_str(&read(&json)).expect("JSON");
+    assert_eq!(report, answered.json);
+    assert!(report["totals"].as_array().is_some_and(|totals| totals.len() > 5), "{report}");
+
+    // What could not be written afterwards is said before anything is.
+    let third = path("third.json");
+    let refused = |report: &str, says: &str| {
+        let failure = import(&third, report, &[]).expect_err(says);
+        let both = failure.message.contains(says) && failure.hint.is_some();
+        assert!(both && !Path::new(&third).exists(), "{failure:?}");
+    };
+    refused(&text, "is there already and stays as it is");
+    refused(&third, "name the same file");
+    refused(&path("nowhere/report.txt"), "there is no folder");
+    assert!(read(&text).starts_with(&kept), "left alone");
 }
 
 /// Ten thousand accounts are the most that stand in the file itself.

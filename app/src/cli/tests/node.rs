@@ -143,3 +143,17 @@ fn an_import_names_wrong_lines_and_takes_the_rest() {
     let nothing = case.failure(&["import", &case.file("bad.tsv", "nonsense\n")]);
     assert_eq!(nothing, (Exit::Error, "client/no-links".to_owned()));
 }
+
+#[test]
+fn a_fault_of_the_node_comes_with_its_remedy_where_there_is_one() {
+    use crate::cli::nodes::failure;
+    use crate::error::Fault;
+    let hint = |fault: Fault| failure(fault).hint.unwrap_or_default();
+    let taken = "api.rest_listen = 127.0.0.1:1317: Address already in use (os error 98)";
+    assert!(hint(Fault::Setup(taken.into())).contains("stop it, or set another address"));
+    let higher = "CometBFT ended: app block height (9) is higher than core (0)";
+    assert!(hint(Fault::Unfit(higher.into())).contains("move data/cyberd away"));
+    let below = "app height (9) is too far below block store base (20)";
+    assert!(hint(Fault::Unfit(below.into())).contains("cyberd snapshot import --replace"));
+    assert_eq!(hint(Fault::Unfit("something else".into())), "");
+}

@@ -13,7 +13,7 @@
 //! the network file.
 
 use crate::client::{Exit, Failure};
-use crate::engine::APP_VERSION;
+use crate::engine::upgrade::{self, NEWEST};
 use std::path::{Path, PathBuf};
 
 /// Something to fetch and its SHA-256, hexadecimal.
@@ -57,8 +57,14 @@ impl NetworkFile {
         let wrong =
             |text: String| Failure::new(Exit::Error, "network-file", format!("{from}: {text}"));
         let mut input = serde_json::Deserializer::from_slice(bytes);
-        let file: NetworkFile = serde_path_to_error::deserialize(&mut input)
-            .map_err(|error| wrong(format!("{}: {}", error.path(), error.inner())))?;
+        let file: NetworkFile = serde_path_to_error::deserialize(&mut input).map_err(|error| {
+            let at = match error.path().to_string().as_str() {
+                "." => String::new(),
+                path => format!("{path}: "),
+            };
+            wrong(format!("{at}{}", error.inner()))
+                .hint("cyberd network-file writes one on a machine that runs a node")
+        })?;
         if file.chain_id.is_empty() || file.chain_id.len() > 50 {
             let id = &file.chain_id;
             return Err(wrong(format!("chain_id '{id}': 1 to 50 characters are right")));
@@ -81,16 +87,17 @@ impl NetworkFile {
             return Err(wrong("peers: at least one is needed".to_owned()));
         }
         let (theirs, software) = (file.app_version, &file.cyberd);
-        let what_to_do = match theirs.cmp(&APP_VERSION) {
-            std::cmp::Ordering::Equal => return Ok(file),
-            std::cmp::Ordering::Greater => format!("install cyberd {software}"),
-            std::cmp::Ordering::Less => {
-                format!("use cyberd {software} until the network upgrades")
-            }
+        if upgrade::is_known(theirs) {
+            return Ok(file);
+        }
+        let what_to_do = match theirs > NEWEST {
+            true => format!("install cyberd {software}"),
+            false => format!("use cyberd {software} until the network upgrades"),
         };
         Err(wrong(format!(
-            "app_version {theirs}: the network's state machine has this version, that of this \
-             cyberd is {APP_VERSION}: {what_to_do}"
+            "app_version {theirs}: the network's state machine has this version, this cyberd knows \
+             {}: {what_to_do}",
+            upgrade::known()
         )))
     }
 }

@@ -3,6 +3,7 @@
 
 use super::network::NetworkFile;
 use crate::client::{Exit, Failure};
+use crate::engine::upgrade::NEWEST;
 use base64::prelude::{Engine as _, BASE64_STANDARD};
 use serde_json::Value;
 use std::time::Duration;
@@ -123,7 +124,7 @@ pub fn check(asked: &Asked, network: &NetworkFile, wanted: Option<&Trust>) -> Re
                 "{rpc} is of the chain {theirs}, the network file is of {right}"
             )));
         }
-        if server.app_version > network.app_version {
+        if server.app_version > network.app_version.max(NEWEST) {
             let (rpc, theirs, said) = (&server.rpc, server.app_version, network.app_version);
             return Err(refuse(format!(
                 "{rpc} runs version {theirs} of the state machine, the network file says {said}: \

@@ -1,7 +1,7 @@
 //! The `chain` section of the genesis file.
 
 use super::{state, Chain};
-use crate::engine::upgrade::Plan;
+use crate::engine::upgrade::{self, Plan};
 use crate::engine::Genesis;
 use crate::error::Fault;
 use crate::state::{Read, Write};
@@ -48,12 +48,12 @@ pub fn init(
             consensus.vote_extensions_enable_height
         )));
     }
-    if consensus.app_version != crate::engine::APP_VERSION {
+    if !upgrade::is_known(consensus.app_version) {
         return Err(Fault::Genesis(format!(
-            "consensus_params.version.app is {}, this software speaks version {}: nodes that join \
-             later would refuse the chain",
+            "consensus_params.version.app is {}: this program knows {}; a chain of another version \
+             needs its program",
             consensus.app_version,
-            crate::engine::APP_VERSION
+            upgrade::known()
         )));
     }
     if let Some(plan) = &section.upgrade {

@@ -12,6 +12,7 @@ mod shape;
 pub use check::{begin, check, read};
 
 use super::home::{public_json, short_hash};
+use crate::engine::upgrade::NEWEST;
 use crate::types::Address;
 use serde_json::{json, Value};
 
@@ -35,6 +36,13 @@ pub struct Account {
     pub amount: u64,
 }
 
+/// The development chain under the newest rules.
+fn template() -> Value {
+    let mut genesis: Value = serde_json::from_str(TEMPLATE).expect("the shipped genesis is JSON");
+    genesis["consensus_params"]["version"]["app"] = json!(NEWEST.to_string());
+    genesis
+}
+
 /// The genesis document of a chain.
 pub fn document(
     chain_id: &str,
@@ -42,7 +50,7 @@ pub fn document(
     validators: &[Validator],
     accounts: &[Account],
 ) -> Value {
-    let mut genesis: Value = serde_json::from_str(TEMPLATE).expect("the shipped genesis is JSON");
+    let mut genesis = template();
     genesis["chain_id"] = json!(chain_id);
     genesis["genesis_time"] = json!(genesis_time);
     genesis["validators"] = validators.iter().map(validator).collect();

@@ -203,9 +203,12 @@ impl Running {
         Ended { reason, from_outside, verdict }
     }
 
-    /// The line that tells that the network has another state.
+    /// The line that tells that the network has another state, unless another tells why that is
+    /// no wonder.
     pub(super) fn mismatch(&self) -> Option<String> {
-        locked(&self.output).sign(Sign::Mismatch).map(str::to_owned)
+        let output = locked(&self.output);
+        let line = output.sign(Sign::Mismatch).filter(|_| output.sign(Sign::Unfit).is_none());
+        line.map(str::to_owned)
     }
 
     /// The time of processors it has used; zero where the system does not tell.

@@ -208,6 +208,11 @@ fn a_program_that_says_that_another_start_is_no_use_is_not_started_again() {
     assert!(matches!(&text, Fault::Upgrade(text) if text.contains("v2 at height 9")), "{text}");
     let text = ends(APPLICATION, "echo 'error reading GenesisDoc at x' >&2; exit 1");
     assert!(matches!(&text, Fault::Unfit(text) if text.contains("GenesisDoc at x")), "{text}");
+    // Why the two states differ stands in the line after that one: it is no other state.
+    let both = "echo 'panic: an invalid block'; echo ' error reading GenesisDoc'; exit 2";
+    let (outcome, events) = scene(APPLICATION, both).run(|_| false);
+    assert!(matches!(outcome, Err(Fault::Unfit(_))), "{outcome:?}");
+    assert!(!events.iter().any(|event| matches!(event, Event::Mismatch(_))), "{events:?}");
     // It lives on; starting it again at once would end alike.
     let text = ends(APPLICATION, "echo 'E State sync failed err=none'; exec sleep 60");
     assert!(matches!(&text, Fault::Setup(text) if text.contains("err=none")), "{text}");

@@ -155,3 +155,22 @@ fn contents_of_a_snapshot_are_those_of_its_state() {
     assert_eq!((read.metadata(), read.hash()), (file.metadata(), file.hash()));
     assert_eq!(read.hash(), sha256(&file.metadata().encode()));
 }
+
+#[test]
+fn a_version_that_the_state_does_not_follow_is_found_when_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = state_of(50);
+    let file = made(folder.path(), &state);
+    // A node that knows the next version, too, may take a snapshot of it.
+    let knows = Settings { app_version: APP_VERSION + 1, ..BY_HAND };
+    let service = Service::start(&folder.path().join("other"), knows).unwrap();
+    let lie = forged(&file, |it| it.app_version += 1);
+    assert_eq!(service.offer(&lie, &state.app_hash()).unwrap(), OfferVerdict::Accept);
+    let (verdict, restored) = feed(&service, &file, &[0]);
+    assert!(restored.is_none());
+    let ChunkVerdict::RejectSnapshot(why) = verdict else { panic!("{verdict:?}") };
+    assert!(why.contains("follows application version 1, the metadata says 2"), "{why}");
+    // And one of the version before its newest is one like any other.
+    assert_eq!(service.offer(&offer_of(&file), &state.app_hash()).unwrap(), OfferVerdict::Accept);
+    assert_eq!(feed(&service, &file, &[0]).0, ChunkVerdict::Accept);
+}

@@ -17,7 +17,7 @@ pub use report::{Report, SectionReport, Total};
 use super::edit::usual_source_stake;
 use super::file::GenesisFile;
 use super::lists::{rewrite, GraphLists, More};
-use super::TEMPLATE;
+use super::template;
 use crate::engine::genesis::bulk::{AccountRecord, INLINE_MAX};
 use crate::engine::genesis::{development, AppState};
 use crate::error::Fault;
@@ -123,7 +123,7 @@ fn stake_denom(source: &Value, options: &Options) -> String {
 
 /// Chain id, times, heights and consensus parameters.
 fn head(source: &Value, options: &Options, reports: &mut Vec<SectionReport>) -> Value {
-    let mut document: Value = serde_json::from_str(TEMPLATE).expect("the shipped genesis is JSON");
+    let mut document = template();
     let mut report = SectionReport::new("head and consensus parameters");
     for (field, chosen) in
         [("chain_id", &options.chain_id), ("genesis_time", &options.genesis_time)]

@@ -79,7 +79,7 @@ impl Ledger {
             }
             let key = key_of(&base["pub_key"], &own, &mut dropped_keys);
             keys += u64::from(key.is_some());
-            let number = number(base, "account_number", &place)?;
+            let number = account_number(base, &place)?;
             self.numbers.insert(number, own);
             let module = module_of(&kind, value);
             *kinds.entry(kind).or_default() += 1;
@@ -237,6 +237,14 @@ impl Ledger {
             }
         }
         accounts
+    }
+}
+
+/// The number of an account, which has one after it.
+fn account_number(base: &Value, place: &str) -> Result<u64, Fault> {
+    match number(base, "account_number", place)? {
+        u64::MAX => fault(format!("{place}.account_number: {}: one below it is right", u64::MAX)),
+        number => Ok(number),
     }
 }
 

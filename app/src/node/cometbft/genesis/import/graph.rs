@@ -13,7 +13,7 @@ use crate::error::Fault;
 use crate::node::cometbft::genesis::lists::{GraphLists, NewLink};
 use crate::types::Particle;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// Reads the file.
@@ -34,25 +34,15 @@ pub fn read(
     if count > bytes / 9 {
         return fault(format!("{}: {count} particles do not fit into it", path.display()));
     }
-    let mut numbered: Vec<(u64, Particle)> = Vec::new();
-    let mut strange = 0u64;
-    for _ in 0..count {
-        let [length] = input.array::<1>()?;
-        let mut cid = vec![0; length.into()];
-        input.fill(&mut cid)?;
-        let number = input.u64()?;
-        match std::str::from_utf8(&cid).ok().and_then(|cid| Particle::parse(cid).ok()) {
-            Some(particle) => numbered.push((number, particle)),
-            None => strange += 1,
-        }
-    }
-    numbered.sort_unstable_by_key(|(number, _)| *number);
+    let (numbered, strange) = input.particles(count)?;
     let find = |number: u64| {
         let place = numbered.binary_search_by_key(&number, |(number, _)| *number);
         place.ok().map(|place| numbered[place].1)
     };
     let links = input.u64()?;
-    let mut graph = GraphLists::of_particles(numbered.iter().map(|(_, one)| *one).collect())?;
+    let particles = numbered.iter().map(|(_, one)| *one).collect();
+    let graph = GraphLists::of_particles(particles);
+    let mut graph = graph.map_err(|fault| at(text_of(fault)))?;
     let (mut nobody, mut nothing, mut itself) = (0u64, 0u64, 0u64);
     let mut all = Vec::new();
     for _ in 0..links {
@@ -66,6 +56,7 @@ pub fn read(
             _ => nothing += 1,
         }
     }
+    input.end()?;
     let added = graph.extend(&all)?;
     report.took(format!("{} particles in the order of their numbers", numbered.len()));
     report.took(format!("{} cyberlinks with their neurons", added.added));
@@ -91,6 +82,13 @@ pub fn read(
     Ok(graph)
 }
 
+fn text_of(fault: Fault) -> String {
+    match fault {
+        Fault::Genesis(text) => text,
+        other => other.to_string(),
+    }
+}
+
 struct Input<'a> {
     inner: BufReader<File>,
     path: &'a Path,
@@ -104,6 +102,39 @@ impl Input<'_> {
                 self.path.display()
             ))
         })
+    }
+
+    /// So many particles in the order of their numbers, and how many are none of this chain's.
+    fn particles(&mut self, count: u64) -> Result<(Vec<(u64, Particle)>, u64), Fault> {
+        let mut numbered: Vec<(u64, Particle)> = Vec::new();
+        let mut strange = 0u64;
+        for _ in 0..count {
+            let [length] = self.array::<1>()?;
+            let mut cid = vec![0; length.into()];
+            self.fill(&mut cid)?;
+            let number = self.u64()?;
+            match std::str::from_utf8(&cid).ok().and_then(|cid| Particle::parse(cid).ok()) {
+                Some(particle) => numbered.push((number, particle)),
+                None => strange += 1,
+            }
+        }
+        numbered.sort_unstable_by_key(|(number, _)| *number);
+        let Some(pair) = numbered.windows(2).find(|pair| pair[0].0 == pair[1].0) else {
+            return Ok((numbered, strange));
+        };
+        let (number, one, other) = (pair[0].0, pair[0].1, pair[1].1);
+        let path = self.path.display();
+        fault(format!("{path}: number {number} is that of {one} and of {other}: one is right"))
+    }
+
+    /// Refuses a file that goes on.
+    fn end(&mut self) -> Result<(), Fault> {
+        let path = self.path.display();
+        match self.inner.fill_buf() {
+            Ok([]) => Ok(()),
+            Ok(_) => fault(format!("{path}: it goes on after its last link: a whole one is right")),
+            Err(error) => fault(format!("{path}: {error}")),
+        }
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {

@@ -44,8 +44,9 @@ pub fn consensus(source: &Value, ours: &mut Value, report: &mut SectionReport) {
         ours["evidence"]["max_bytes"] = bytes;
     }
     let app = &params["version"]["app"];
-    if !app.is_null() && *app != "1" {
-        report.changed(format!("version.app {app} became \"1\", that of this software"));
+    let newest = &ours["version"]["app"];
+    if !app.is_null() && app != newest {
+        report.changed(format!("version.app {app} became {newest}, that of this software"));
     }
     let types = &params["validator"]["pub_key_types"];
     if !types.is_null() && *types != json!(["ed25519"]) {
@@ -156,12 +157,43 @@ pub fn cyber(source: &Value, state: &mut AppState, reports: &mut Vec<SectionRepo
     reports.push(report);
 }
 
-/// Sections that nothing is made of, each with how much is in it and what becomes of it.
+/// Sections of which something is made, with the fields that are read or follow from these.
+const READ: [(&str, &[&str]); 8] = [
+    ("auth", &["params", "accounts"]),
+    ("vesting", &[]),
+    ("bank", &["params", "balances", "supply", "denom_metadata", "send_enabled"]),
+    (
+        "staking",
+        &[
+            "params",
+            "validators",
+            "delegations",
+            "unbonding_delegations",
+            "redelegations",
+            "last_total_power",
+            "last_validator_powers",
+            "exported",
+        ],
+    ),
+    ("genutil", &["gen_txs"]),
+    ("bandwidth", &["params"]),
+    ("rank", &["params"]),
+    ("graph", &[]),
+];
+
+/// What nothing is made of, each with how much is in it and what becomes of it: whole sections, and
+/// fields of others.
 pub fn left_over(source: &Value, reports: &mut Vec<SectionReport>) {
-    const READ: [&str; 8] =
-        ["auth", "vesting", "bank", "staking", "genutil", "bandwidth", "rank", "graph"];
     let Some(sections) = source["app_state"].as_object() else { return };
-    for (name, value) in sections.iter().filter(|(name, _)| !READ.contains(&name.as_str())) {
+    let mut fields = SectionReport::new("fields of no meaning here");
+    for (name, value) in sections.iter().filter(|(_, value)| !is_nothing(value)) {
+        if let Some((_, read)) = READ.iter().find(|(section, _)| section == name) {
+            let others = value.as_object().into_iter().flatten();
+            let others = others
+                .filter(|(field, value)| !read.contains(&field.as_str()) && !is_nothing(value));
+            others.for_each(|(field, _)| fields.left(format!("app_state.{name}.{field}")));
+            continue;
+        }
         let mut report = SectionReport::new(name);
         let lists = value.as_object().into_iter().flatten();
         let lists: Vec<String> = lists
@@ -176,6 +208,35 @@ pub fn left_over(source: &Value, reports: &mut Vec<SectionReport>) {
         };
         report.left(format!("{content}: {}", why(name)));
         reports.push(report);
+    }
+    let head = source.as_object().into_iter().flatten();
+    let head = head.filter(|(field, value)| !HEAD.contains(&field.as_str()) && !is_nothing(value));
+    head.for_each(|(field, _)| fields.left(field.clone()));
+    reports.push(fields);
+}
+
+/// Fields of the head that are read, or that a new chain has no use for.
+const HEAD: [&str; 10] = [
+    "genesis_time",
+    "chain_id",
+    "initial_height",
+    "consensus_params",
+    "consensus",
+    "validators",
+    "app_hash",
+    "app_state",
+    "app_name",
+    "app_version",
+];
+
+/// Whether there is nothing in it that could be taken over.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.values().all(is_nothing),
+        _ => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::Fault;
 use crate::types::coin::{check_denom, parse_amount};
-use crate::types::Address;
+use crate::types::{Address, Decimal};
 use bech32::primitives::decode::CheckedHrpstring;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -67,11 +67,44 @@ pub fn coin(value: &Value, place: &str) -> Result<(String, u128), Fault> {
     Ok((denom.to_owned(), amount.0))
 }
 
-/// A decimal of the SDK in atomics of 10^-18; whole numbers are taken too.
-pub fn atomics(value: &str, place: &str) -> Result<u128, Fault> {
-    match crate::types::Decimal::parse(value) {
-        Ok(decimal) => Ok(decimal.atomics()),
+/// An amount.
+pub fn amount(value: &str, place: &str) -> Result<u128, Fault> {
+    match parse_amount(value) {
+        Ok(amount) => Ok(amount.0),
         Err(error) => fault(format!("{place}: {error}")),
+    }
+}
+
+/// Shares of a validator: a decimal of the SDK whose whole part may have 128 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    whole: u128,
+    /// In atomics of 10^-18.
+    part: u128,
+}
+
+impl Shares {
+    /// Reads one; whole numbers are taken too.
+    pub fn parse(value: &str, place: &str) -> Result<Shares, Fault> {
+        let (whole, part) = value.split_once('.').unwrap_or((value, "0"));
+        let part = Decimal::parse(&format!("0.{part}"));
+        let part = part.map_err(|_| {
+            let text = "digits with at most 18 decimals are right, such as 12.5";
+            Fault::Genesis(format!("{place}: invalid decimal '{value}': {text}"))
+        })?;
+        Ok(Shares { whole: amount(whole, place)?, part: part.atomics() })
+    }
+
+    /// These and all of them in one unit: atomics, or whole ones where all of them have too many
+    /// atomics for 128 bits. Rounded down like that they are still at most their part.
+    pub fn of(self, all: &Shares) -> (u128, u128) {
+        let atomics = |Shares { whole, part }: Shares| {
+            whole.checked_mul(Decimal::ONE_ATOMICS).and_then(|whole| whole.checked_add(part))
+        };
+        match (atomics(self), atomics(*all)) {
+            (Some(own), Some(all)) => (own, all),
+            _ => (self.whole, all.whole),
+        }
     }
 }
 
@@ -114,6 +147,20 @@ fn sum(one: u128, other: u128, c: u128) -> (u128, u128) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_compared_in_atomics_as_long_as_these_fit() {
+        let shares = |text: &str| Shares::parse(text, "here").expect(text);
+        let one = Decimal::ONE_ATOMICS;
+        assert_eq!(shares("1.5").of(&shares("3")), (one + one / 2, 3 * one));
+        let most = u128::MAX.to_string();
+        assert_eq!(shares("1.5").of(&shares(&most)), (1, u128::MAX));
+        assert_eq!(shares(&most).of(&shares("2.5")), (u128::MAX, 2));
+        for bad in ["", "-1", "1.", ".5", "1.-5", "1e3", "0.0000000000000000001", "+1", "1.2.3"] {
+            let text = Shares::parse(bad, "here").expect_err(bad).to_string();
+            assert!(text.contains("here: invalid"), "{text}");
+        }
+    }
 
     #[test]
     fn a_product_of_256_bits_is_divided_rightly() {

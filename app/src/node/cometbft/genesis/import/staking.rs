@@ -4,7 +4,7 @@
 
 use super::accounts::Ledger;
 use super::report::SectionReport;
-use super::source::{address, atomics, list, number, product_over, text};
+use super::source::{address, amount, list, product_over, text, Shares};
 use crate::engine::genesis::VOTING_POWER_MAX;
 use crate::error::Fault;
 use crate::node::cometbft::home::{public_json, short_hash};
@@ -31,15 +31,17 @@ pub fn unbond(
     let (mut back, mut delegations, mut lost) = (0u128, 0u64, 0u64);
     for (index, value) in list(document, "/app_state/staking/delegations").iter().enumerate() {
         let place = format!("app_state.staking.delegations[{index}].shares");
-        let shares = atomics(text(value, "shares"), &place)?;
+        let shares = Shares::parse(text(value, "shares"), &place)?;
         let validator = validators.get(text(value, "validator_address"));
         let owner = address(text(value, "delegator_address"));
         let (Some((tokens, total, pool)), Some((_, owner))) = (validator, owner) else {
             lost += 1;
             continue;
         };
-        let share = product_over(*tokens, shares, *total).unwrap_or(0);
-        back += ledger.transfer(pool, &owner, denom, share);
+        let (shares, total) = shares.of(total);
+        let share = product_over(*tokens, shares, total).unwrap_or(0);
+        // What a pool owns of itself is there to be counted again.
+        back = back.saturating_add(ledger.transfer(pool, &owner, denom, share));
         delegations += 1;
     }
     let mut unbonding = 0u128;
@@ -49,8 +51,10 @@ pub fn unbond(
             continue;
         };
         for entry in list(value, "/entries") {
-            let amount = number(entry, "balance", "app_state.staking.unbonding_delegations")?;
-            unbonding += ledger.transfer(&unbonded, &owner, denom, amount.into());
+            let place = "app_state.staking.unbonding_delegations: balance";
+            let amount = amount(text(entry, "balance"), place)?;
+            let moved = ledger.transfer(&unbonded, &owner, denom, amount);
+            unbonding = unbonding.saturating_add(moved);
         }
     }
     if delegations > 0 {
@@ -80,7 +84,7 @@ pub fn unbond(
 }
 
 /// Tokens, shares and pool of each validator.
-type Validators = BTreeMap<String, (u128, u128, Address)>;
+type Validators = BTreeMap<String, (u128, Shares, Address)>;
 
 fn pools() -> [Address; 2] {
     ["bonded_tokens_pool", "not_bonded_tokens_pool"].map(Address::of_module)
@@ -91,15 +95,15 @@ fn validators_of(document: &Value) -> Result<Validators, Fault> {
     let mut validators = BTreeMap::new();
     for (index, value) in list(document, "/app_state/staking/validators").iter().enumerate() {
         let place = format!("app_state.staking.validators[{index}]");
-        let tokens = atomics(text(value, "tokens"), &format!("{place}.tokens"))?;
+        let tokens = amount(text(value, "tokens"), &format!("{place}.tokens"))?;
         let shares = text(value, "delegator_shares");
-        let shares = atomics(shares, &format!("{place}.delegator_shares"))?;
+        let shares = Shares::parse(shares, &format!("{place}.delegator_shares"))?;
         let pool = match text(value, "status") {
             "BOND_STATUS_BONDED" => bonded,
             _ => unbonded,
         };
         let name = text(value, "operator_address").to_owned();
-        validators.insert(name, (tokens / crate::types::Decimal::ONE_ATOMICS, shares, pool));
+        validators.insert(name, (tokens, shares, pool));
     }
     Ok(validators)
 }
