@@ -41,7 +41,10 @@ pub fn show(format: Format, answer: &Answer) {
 /// Prints a failure.
 pub fn show_failure(format: Format, failure: &Failure) {
     match format {
-        Format::Json => print(&pretty(&failure.to_json())),
+        Format::Json => {
+            let hint = hint(failure).map(str::to_owned);
+            print(&pretty(&Failure { hint, ..failure.clone() }.to_json()));
+        }
         Format::Text => eprintln!("{}", failure_text(failure)),
     }
 }
@@ -52,10 +55,18 @@ pub fn failure_text(failure: &Failure) -> String {
     if let Some(hash) = &failure.tx_hash {
         text.push_str(&format!("\ntransaction: {hash}"));
     }
-    if let Some(hint) = &failure.hint {
+    if let Some(hint) = hint(failure) {
         text.push_str(&format!("\nhint: {hint}"));
     }
     text
+}
+
+/// What a user can do. A full disk may end anything, also CometBFT, which says it in small letters.
+fn hint(failure: &Failure) -> Option<&str> {
+    let is_full = failure.message.to_lowercase().contains("no space left on device");
+    let free = "the disk is full: free some space and do the same again; what was acknowledged is \
+                kept";
+    failure.hint.as_deref().or(is_full.then_some(free))
 }
 
 fn pretty(value: &Value) -> String {

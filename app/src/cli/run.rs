@@ -54,9 +54,21 @@ pub fn run(context: &Context, _: &Run) -> Result<Answer, Failure> {
         manager.hear(&event);
         log(&event);
     })
-    .map_err(nodes::failure)
+    .map_err(|fault| with_remedy(nodes::failure(fault)))
     .inspect_err(|failure| manager.status(&failure.message))?;
     Ok(Answer::new(json!({ "stopped": true }), "stopped"))
+}
+
+/// What can be done when the blocks to make a lost state again are gone too.
+fn with_remedy(failure: Failure) -> Failure {
+    match failure.message.contains("is too far below block store base") {
+        false => failure,
+        true => failure.hint(
+            "the state was lost and CometBFT no longer has the blocks after it: cyberd snapshot \
+             import FILE, with a snapshot of this chain that another node exported; or cyberd join \
+             with a new home",
+        ),
+    }
 }
 
 /// What an operator reads; heights come from the application.

@@ -26,7 +26,7 @@ const RETRY_PART: u64 = 10;
 /// A database for checkpoints.
 pub struct Slot {
     pub name: &'static str,
-    /// None: it did not open; it is put aside before it is written again.
+    /// None: it did not open, or failed. It is opened before it is written, or put aside.
     pub backend: Option<Arc<dyn Backend>>,
     /// The checkpoint in it, if it is whole.
     pub manifest: Option<Manifest>,
@@ -45,24 +45,46 @@ impl Slot {
         snapshot: &Snapshot,
         stop: &AtomicBool,
     ) -> Result<Option<Manifest>, Fault> {
-        self.manifest = None;
-        if let Some(backend) = self.backend.clone() {
-            match checkpoint::write(&*backend, snapshot, stop) {
-                Err(Fault::Damage(text)) => {
-                    tracing::error!("store: {} is damaged: {text}", self.name);
-                    self.backend = None;
-                }
-                written => {
-                    self.manifest = written?;
-                    return Ok(self.manifest.clone());
-                }
+        match self.try_to_write(disk, snapshot, stop) {
+            Err(Fault::Damage(text)) => {
+                tracing::error!("store: {} is damaged: {text}", self.name);
+                let aside = self.renew(disk)?;
+                tracing::warn!("store: {} is now {aside}, a new one is made", self.name);
+                self.try_to_write(disk, snapshot, stop)
             }
+            written => written,
         }
-        let aside = disk.set_aside(self.name)?;
-        tracing::warn!("store: the damaged {} is now {aside}, a new one is made", self.name);
-        let backend = self.backend.insert(disk.open(self.name)?);
-        self.manifest = checkpoint::write(&**backend, snapshot, stop)?;
+    }
+
+    fn try_to_write(
+        &mut self,
+        disk: &dyn Disk,
+        snapshot: &Snapshot,
+        stop: &AtomicBool,
+    ) -> Result<Option<Manifest>, Fault> {
+        self.manifest = None;
+        let backend = self.backend.take().map_or_else(|| disk.open(self.name), Ok);
+        let written = backend.and_then(|backend| {
+            let written = checkpoint::write(&*backend, snapshot, stop);
+            if !matches!(written, Err(Fault::Storage(_))) {
+                self.backend = Some(backend);
+            }
+            written
+        });
+        if matches!(written, Err(Fault::Storage(_))) {
+            // What a full disk leaves of a database fails for ever, and does not open again either.
+            disk.discard(self.name)?;
+        }
+        self.manifest = written?;
         Ok(self.manifest.clone())
+    }
+
+    /// Puts the database aside and makes a new one; where the old one is now.
+    pub fn renew(&mut self, disk: &dyn Disk) -> Result<String, Fault> {
+        (self.backend, self.manifest) = (None, None);
+        let aside = disk.set_aside(self.name)?;
+        self.backend = Some(disk.open(self.name)?);
+        Ok(aside)
     }
 }
 
@@ -130,7 +152,10 @@ impl Checkpointer {
         self.finish(options);
         for slot in self.slots.iter_mut().flatten() {
             slot.manifest = None;
-            slot.backend.as_ref().map_or(Ok(()), |backend| Manifest::remove(&**backend))?;
+            match &slot.backend {
+                Some(backend) => Manifest::remove(&**backend)?,
+                None => drop(slot.renew(&*self.disk)?),
+            }
         }
         (self.journal_bytes, self.not_before) = (0, Height(0));
         let slot = self.slots[0].as_mut().expect("no thread has it");

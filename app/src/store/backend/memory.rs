@@ -150,6 +150,11 @@ impl Disk for MemoryDisk {
         Ok(aside)
     }
 
+    fn discard(&self, name: &str) -> Result<(), Fault> {
+        self.state().databases.remove(name);
+        Ok(())
+    }
+
     fn free_bytes(&self) -> Result<Option<u64>, Fault> {
         Ok(self.state().free_bytes)
     }
