@@ -36,14 +36,13 @@ fn refused(home: &Path, arguments: &[&str]) -> (String, String) {
     let ran = cyberd(home, arguments);
     assert_eq!(ran.code, 1, "{arguments:?}: {ran:?}");
     let json = ran.json();
-    (text(&json, "/error/message").to_owned(), text(&json, "/error/hint").to_owned())
+    let hint = json["error"]["hint"].as_str().unwrap_or_default().to_owned();
+    (text(&json, "/error/message").to_owned(), hint)
 }
 
-/// The message of a command that must be refused.
+/// Its message.
 fn message(home: &Path, arguments: &[&str]) -> String {
-    let ran = cyberd(home, arguments);
-    assert_eq!(ran.code, 1, "{arguments:?}: {ran:?}");
-    text(&ran.json(), "/error/message").to_owned()
+    refused(home, arguments).0
 }
 
 fn store_of(home: &Path) -> PathBuf {

@@ -118,6 +118,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_full_disk_is_told_with_what_to_do_whoever_met_it() {
+        for text in ["a/b: No space left on device (os error 28)", "panic: no space left on device"]
+        {
+            let text = failure_text(&Failure::local(text));
+            assert!(text.contains("\nhint: the disk is full: free some space"), "{text}");
+        }
+        let own = Failure::local("No space left on device").hint("another");
+        assert!(failure_text(&own).ends_with("hint: another"));
+    }
+
+    #[test]
     fn a_failure_for_people_names_code_transaction_and_advice() {
         let failure = Failure::of_chain(Exit::Failed, "sdk", 5, "spendable balance 1boot …")
             .of_transaction("AB");

@@ -83,3 +83,19 @@ fn log(event: &Event) {
         Event::Started | Event::Answers | Event::Stopping => tracing::info!("{event}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Fault;
+
+    #[test]
+    fn blocks_that_are_gone_too_are_told_with_the_ways_out() {
+        let line = "app block height (0) is too far below block store base (1200)";
+        let failure = with_remedy(nodes::failure(Fault::Unfit(line.to_owned())));
+        assert_eq!(failure.exit, Exit::Unfit);
+        let hint = failure.hint.unwrap_or_default();
+        assert!(hint.contains("cyberd snapshot import") && hint.contains("cyberd join"), "{hint}");
+        assert_eq!(with_remedy(Failure::local("another reason")).hint, None);
+    }
+}

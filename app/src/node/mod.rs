@@ -244,8 +244,10 @@ fn open(config: &Config, rank_device: Option<Setup>) -> Result<Engine, Fault> {
     let (snapshots, blocks) = (snapshot_folder(config), config.home.join("data/blockstore.db"));
     let spare = |passed_over: &mut Vec<String>| {
         // To a CometBFT that begins anew a state with a height would be an error.
-        let is_wanted = blocks.is_dir() && snapshots.is_dir();
-        is_wanted.then(|| statesync::spare::newest(&snapshots, engine::APP_VERSION, passed_over))?
+        match blocks.is_dir() && snapshots.is_dir() {
+            true => statesync::spare::newest(&snapshots, engine::APP_VERSION, passed_over),
+            false => None,
+        }
     };
     let store = Store::open_or_restore(&folder, options, &spare)?;
     if !store.is_empty() {

@@ -73,7 +73,9 @@ impl Slot {
         });
         if matches!(written, Err(Fault::Storage(_))) {
             // What a full disk leaves of a database fails for ever, and does not open again either.
-            disk.discard(self.name)?;
+            if let Err(fault) = disk.discard(self.name) {
+                tracing::warn!("store: what is left of {} stays: {fault}", self.name);
+            }
         }
         self.manifest = written?;
         Ok(self.manifest.clone())

@@ -151,8 +151,12 @@ impl Disk for MemoryDisk {
     }
 
     fn discard(&self, name: &str) -> Result<(), Fault> {
-        self.state().databases.remove(name);
-        Ok(())
+        let mut state = self.state();
+        let (effect, answer) = state.operate();
+        if effect {
+            state.databases.remove(name);
+        }
+        answer
     }
 
     fn free_bytes(&self) -> Result<Option<u64>, Fault> {

@@ -211,9 +211,10 @@ impl Drop for Sled {
 fn fault(path: &Path, doing: &str, error: ::sled::Error) -> Fault {
     let path = path.display();
     match error {
-        ::sled::Error::Corruption { .. } | ::sled::Error::ReportableBug(_) => {
-            Fault::Damage(format!("{doing} {path}: {error}"))
-        }
+        // Unsupported is what it calls settings it cannot have written.
+        ::sled::Error::Corruption { .. }
+        | ::sled::Error::ReportableBug(_)
+        | ::sled::Error::Unsupported(_) => Fault::Damage(format!("{doing} {path}: {error}")),
         other => Fault::Storage(format!("{doing} {path}: {other}")),
     }
 }
