@@ -115,15 +115,18 @@ impl Home {
     }
 }
 
-fn flipped_bits(bytes: &mut Vec<u8>) {
+/// What may happen to a home.
+type Harm = (&'static str, fn(&Home));
+
+fn flipped_bits(bytes: &mut [u8]) {
     bytes.iter_mut().step_by(199).for_each(|byte| *byte ^= 0x10);
 }
 
 #[test]
 fn a_store_that_is_damaged_everywhere_is_restored_from_the_newest_snapshot() {
     let original = Home::new();
-    let harms: [(&str, fn(&Home)); 6] = [
-        ("flipped bits", |home| home.harm(flipped_bits)),
+    let harms: [Harm; 6] = [
+        ("flipped bits", |home| home.harm(|bytes| flipped_bits(bytes))),
         ("all zeroed", |home| home.harm(|bytes| bytes.fill(0))),
         ("cut short", |home| home.harm(|bytes| bytes.truncate(100))),
         ("other files harmed", |home| {
@@ -194,7 +197,7 @@ fn without_a_snapshot_the_refusal_stays_and_names_the_ways_out() {
         let path = home.snapshots().join(file::name(Height(*height as u64)));
         fs::write(path, "no snapshot").unwrap();
     });
-    home.harm(flipped_bits);
+    home.harm(|bytes| flipped_bits(bytes));
     let text = home.open().err().expect("nothing verifies").to_string();
     for part in ["snapshot import", "cyberd join", "12.snapshot", "20.snapshot"] {
         assert!(text.contains(part), "'{part}' in: {text}");
