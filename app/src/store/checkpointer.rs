@@ -6,7 +6,7 @@
 //! Invariants: the newest whole checkpoint is never the one being overwritten; the journal always
 //! reaches back to the older one. Deliberately absent: what a checkpoint is (`checkpoint.rs`).
 
-use super::backend::{Backend, Disk};
+use super::backend::{self, Backend, Disk};
 use super::checkpoint::{self, Manifest};
 use super::journal::Journal;
 use super::snapshot::Snapshot;
@@ -141,7 +141,7 @@ impl Checkpointer {
         }
         self.finish(options);
         match snapshot.height() >= self.not_before && self.is_due(snapshot.height(), options) {
-            true => self.start(snapshot.clone()),
+            true => self.start(snapshot.clone(), options),
             false => Ok(()),
         }
     }
@@ -167,7 +167,7 @@ impl Checkpointer {
     /// Writes a checkpoint now and waits for it.
     pub fn write_now(&mut self, snapshot: Arc<Snapshot>, options: &Options) -> Result<(), Fault> {
         self.finish(options);
-        self.start(snapshot)?;
+        self.start(snapshot, options)?;
         self.finish(options);
         Ok(())
     }
@@ -187,7 +187,10 @@ impl Checkpointer {
         usize::from(height(1) < height(0))
     }
 
-    fn start(&mut self, snapshot: Arc<Snapshot>) -> Result<(), Fault> {
+    fn start(&mut self, snapshot: Arc<Snapshot>, options: &Options) -> Result<(), Fault> {
+        let manifests = self.slots.iter().flatten().filter_map(|slot| slot.manifest.as_ref());
+        let bytes = manifests.map(|manifest| manifest.bytes).max().unwrap_or(0);
+        let needed = bytes.saturating_add(options.free_bytes_min);
         let place = self.next_place();
         let mut slot = self.slots[place].take().expect("no other thread has it");
         let kept = self.slots[1 - place].as_ref().and_then(Slot::height);
@@ -196,7 +199,10 @@ impl Checkpointer {
         let height = snapshot.height();
         let work = move || {
             let _ = rustix::process::nice(NICENESS);
-            let written = slot.write(&*disk, &snapshot, &raised).and_then(|written| {
+            // A database that meets a full disk may hang for ever, and others with it.
+            let space = backend::check_space(&*disk, needed, "a checkpoint");
+            let written = space.and_then(|()| slot.write(&*disk, &snapshot, &raised));
+            let written = written.and_then(|written| {
                 // With one checkpoint the journal stays whole: it may have to stand in for it.
                 if let (Some(_), Some(older)) = (&written, kept) {
                     journal.prune(older)?;
