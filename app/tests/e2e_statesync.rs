@@ -6,17 +6,9 @@
 mod support;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 use std::path::Path;
 use std::time::Instant;
-use support::{answer, free_ports, links, wait_until, Chain};
-
-/// A home whose node makes a snapshot every 20 heights.
-fn settle(home: &Path) {
-    let text = cyberd::config::file_text(&[("store.snapshot_interval", "20")]);
-    std::fs::create_dir_all(home.join("config")).expect("a home");
-    std::fs::write(home.join("config/app.toml"), text).expect("settings");
-}
+use support::{answer, free_ports, links, text, wait_until, with_snapshots, Chain};
 
 /// Tells a home's CometBFT to join by state sync, trusting the block of a height.
 fn trust(home: &Path, rpc: u16, height: &str, hash: &str) {
@@ -31,15 +23,11 @@ fn trust(home: &Path, rpc: u16, height: &str, hash: &str) {
     std::fs::write(&path, text + &section).expect("settings");
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer}: {value}"))
-}
-
 #[test]
 fn a_second_node_joins_by_state_sync_and_answers_ranks_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = folder.path().join("first/home");
-    settle(&first);
+    with_snapshots(&first);
     let lines = links::around("dog", 400);
     let file = links::write(&folder.path().join("links.tsv"), &lines);
     // CometBFT ends block sync at the height its peers last told, up to ten seconds old, and hands
@@ -54,7 +42,7 @@ fn a_second_node_joins_by_state_sync_and_answers_ranks_at_once() {
     let peer = format!("{}@127.0.0.1:{}", text(&status, "/node_info/id"), chain.ports + 1);
     let block = chain.rpc(&format!("/commit?height={}", behind + 1)).expect("a block");
     let second = folder.path().join("second/home");
-    settle(&second);
+    with_snapshots(&second);
     let (base, genesis) = (free_ports(), first.join("config/genesis.json"));
     let (base_text, genesis) = (base.to_string(), genesis.to_str().expect("UTF-8"));
     let init = ["init", "--genesis", genesis, "--peer", &peer, "--port-base", &base_text];

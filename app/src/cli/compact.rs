@@ -5,6 +5,7 @@ use super::nodes;
 use super::output::Answer;
 use crate::client::Failure;
 use crate::config::Config;
+use crate::error::Fault;
 use crate::node;
 use crate::statesync::megabytes;
 use crate::store::compact;
@@ -30,9 +31,14 @@ pub fn run(context: &Context, _: &Compact) -> Result<Answer, Failure> {
         let text = format!("{} holds no state: {} is missing", home.display(), folder.display());
         return Err(Failure::local(text));
     }
+    let _hold = nodes::hold(&home)?;
     let done = compact::compact(&folder, &mut |line| context.talk(line));
     let done = done.map_err(|fault| {
-        Failure::local(fault.to_string()).hint("the node must be stopped; nothing was changed")
+        let hint = match fault {
+            Fault::Damage(_) => "nothing was changed; cyberd run repairs what can be, at its start",
+            _ => "nothing was changed",
+        };
+        Failure::local(fault.to_string()).hint(hint)
     })?;
     let [before, after] = [done.bytes_before, done.bytes_after].map(megabytes);
     let text =

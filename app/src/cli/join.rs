@@ -67,8 +67,9 @@ pub fn run(context: &Context, join: &Join) -> Result<Answer, Failure> {
             .hint("cyberd run starts it; --home DIR chooses another place"));
     }
     let hold = nodes::hold(&home)?;
-    let joined = context.block_on(prepare(context, join, &home))?;
+    let mut joined = context.block_on(prepare(context, join, &home))?;
     let sync = write(join, &home, &joined)?;
+    joined.genesis.kept = true;
     let answer = told(&home, &joined, sync.as_ref());
     drop(hold);
     if join.no_start {
@@ -83,9 +84,27 @@ struct Joined {
     network: NetworkFile,
     asked: Asked,
     trust: Option<Trust>,
-    /// The genesis, fetched and checked, under a temporary name.
-    genesis: PathBuf,
+    /// The genesis, fetched and checked.
+    genesis: Fetched,
     summary: Summary,
+}
+
+/// The genesis under a temporary name, and `genesis.bin` where there is one. They go when nothing
+/// comes of them.
+struct Fetched {
+    genesis: PathBuf,
+    bulk: Option<PathBuf>,
+    kept: bool,
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        if !self.kept {
+            // One may not have come to be.
+            let _ = std::fs::remove_file(&self.genesis);
+            self.bulk.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        }
+    }
 }
 
 async fn prepare(context: &Context, join: &Join, home: &Path) -> Result<Joined, Failure> {
@@ -114,7 +133,7 @@ async fn prepare(context: &Context, join: &Join, home: &Path) -> Result<Joined, 
     let beside = Path::new(&join.network).parent().unwrap_or(Path::new("")).to_owned();
     let genesis = fetch_genesis(context, &http, &network, &beside, home).await?;
     context.talk("checking the genesis");
-    let file = GenesisFile::read(&genesis).map_err(nodes::failure)?;
+    let file = GenesisFile::read(&genesis.genesis).map_err(nodes::failure)?;
     let summary = file.check().map_err(nodes::failure)?;
     if summary.chain_id != network.chain_id {
         let (theirs, right) = (&summary.chain_id, &network.chain_id);
@@ -131,16 +150,18 @@ async fn fetch_genesis(
     network: &NetworkFile,
     beside: &Path,
     home: &Path,
-) -> Result<PathBuf, Failure> {
+) -> Result<Fetched, Failure> {
     let config = home.join("config");
     private_folder(&config)
         .map_err(|error| Failure::local(format!("{}: {error}", config.display())))?;
-    let path = config.join("genesis.json.fetched");
+    let genesis = config.join("genesis.json.fetched");
+    let mut fetched = Fetched { genesis, bulk: None, kept: false };
     let source = &network.genesis;
     context.talk(&format!("fetching {}", source.url));
     let place = Place::of(&source.url, beside);
-    fetch::file(http, &place, &path, GENESIS_BYTES_MAX, &source.sha256).await?;
-    let bytes = std::fs::read(&path).map_err(|error| Failure::local(error.to_string()))?;
+    fetch::file(http, &place, &fetched.genesis, GENESIS_BYTES_MAX, &source.sha256).await?;
+    let bytes =
+        std::fs::read(&fetched.genesis).map_err(|error| Failure::local(error.to_string()))?;
     let document: serde_json::Value = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::local(format!("{place}: {error}")))?;
     let named = document["app_state"]["bulk"]["sha256"].as_str().unwrap_or("none");
@@ -152,9 +173,10 @@ async fn fetch_genesis(
     if let Some(source) = &network.bulk {
         context.talk(&format!("fetching {}", source.url));
         let place = Place::of(&source.url, beside);
-        fetch::file(http, &place, &config.join(FILE), BULK_BYTES_MAX, &source.sha256).await?;
+        let path = fetched.bulk.insert(config.join(FILE));
+        fetch::file(http, &place, path, BULK_BYTES_MAX, &source.sha256).await?;
     }
-    Ok(path)
+    Ok(fetched)
 }
 
 /// Writes the home; the genesis gets its name last, so that before it there is no node.
@@ -189,7 +211,7 @@ fn write(join: &Join, home: &Path, joined: &Joined) -> Result<Option<StateSync>,
         comet.write_state_sync(sync).map_err(nodes::failure)?;
     }
     let to = comet.genesis();
-    std::fs::rename(&joined.genesis, &to)
+    std::fs::rename(&joined.genesis.genesis, &to)
         .and_then(|()| std::fs::File::open(home.join("config"))?.sync_all())
         .map_err(|error| Failure::local(format!("{}: {error}", to.display())))?;
     Ok(sync)

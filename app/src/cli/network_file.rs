@@ -62,7 +62,11 @@ pub fn run(context: &Context, ask: &Ask) -> Result<Answer, Failure> {
     let url = |name: &str| format!("http://{host}:{}/cyberd/v1/{name}", rest.port());
     let bulk = genesis.document["app_state"]["bulk"]["sha256"].as_str();
     let mut all = vec![format!("http://{host}:{rpc}")];
-    all.extend(ask.rpc.iter().cloned());
+    for rpc in &ask.rpc {
+        if !all.contains(rpc) {
+            all.push(rpc.clone());
+        }
+    }
     let mut peers = vec![format!("{}@{host}:{p2p}", text("/node_info/id"))];
     peers.extend(ask.peers.iter().cloned());
     let file = NetworkFile {

@@ -31,6 +31,7 @@ const HUNG_AFTER: Duration = Duration::from_secs(45);
 const COMETBFT_SIGNS: &[(&str, Sign)] = &[
     ("CONSENSUS FAILURE!!!", Sign::Stuck),
     ("State sync failed", Sign::Later),
+    ("no space left on device", Sign::Later),
     ("committed an invalid block", Sign::Mismatch),
     ("prevoted for an invalid block", Sign::Mismatch),
     ("does not match AppHash after replay", Sign::Mismatch),
@@ -261,10 +262,9 @@ pub fn hold(home: &Path) -> Result<Hold, Failure> {
         ))
         .hint(format!("stop it first (Ctrl-C there, testnet/down, or kill {process})")));
     };
-    file.set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(at_path)?;
+    file.set_len(0).and_then(|()| file.rewind()).map_err(at_path)?;
+    // The number is for the message above; on a full disk it is missing there.
+    let _ = writeln!(file, "{}", std::process::id());
     Ok(Hold { _file: file })
 }
 

@@ -49,7 +49,10 @@ pub fn written(format: Format, answer: &Answer) -> String {
 /// Prints a failure.
 pub fn show_failure(format: Format, failure: &Failure) {
     match format {
-        Format::Json => print(&pretty(&failure.to_json())),
+        Format::Json => {
+            let hint = hint(failure).map(str::to_owned);
+            print(&pretty(&Failure { hint, ..failure.clone() }.to_json()));
+        }
         Format::Text => eprintln!("{}", failure_text(failure)),
     }
 }
@@ -60,10 +63,18 @@ pub fn failure_text(failure: &Failure) -> String {
     if let Some(hash) = &failure.tx_hash {
         text.push_str(&format!("\ntransaction: {hash}"));
     }
-    if let Some(hint) = &failure.hint {
+    if let Some(hint) = hint(failure) {
         text.push_str(&format!("\nhint: {hint}"));
     }
     text
+}
+
+/// What a user can do. A full disk may end anything, also CometBFT, which says it in small letters.
+fn hint(failure: &Failure) -> Option<&str> {
+    let is_full = failure.message.to_lowercase().contains("no space left on device");
+    let free = "the disk is full: free some space and do the same again; what was acknowledged is \
+                kept";
+    failure.hint.as_deref().or(is_full.then_some(free))
 }
 
 fn pretty(value: &Value) -> String {
@@ -113,6 +124,17 @@ pub fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_what_to_do_whoever_met_it() {
+        for text in ["a/b: No space left on device (os error 28)", "panic: no space left on device"]
+        {
+            let text = failure_text(&Failure::local(text));
+            assert!(text.contains("\nhint: the disk is full: free some space"), "{text}");
+        }
+        let own = Failure::local("No space left on device").hint("another");
+        assert!(failure_text(&own).ends_with("hint: another"));
+    }
 
     #[test]
     fn a_failure_for_people_names_code_transaction_and_advice() {

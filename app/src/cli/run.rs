@@ -57,9 +57,21 @@ pub fn run(context: &Context, _: &Run) -> Result<Answer, Failure> {
         manager.hear(&event);
         log(&event);
     })
-    .map_err(nodes::failure)
+    .map_err(|fault| with_remedy(nodes::failure(fault)))
     .inspect_err(|failure| manager.status(&failure.message))?;
     Ok(Answer::new(json!({ "stopped": true }), "stopped"))
+}
+
+/// What can be done when the blocks to make a lost state again are gone too.
+fn with_remedy(failure: Failure) -> Failure {
+    match failure.message.contains("is too far below block store base") {
+        false => failure,
+        true => failure.hint(
+            "the state was lost and CometBFT no longer has the blocks after it: cyberd snapshot \
+             import FILE, with a snapshot of this chain that another node exported; or cyberd join \
+             with a new home",
+        ),
+    }
 }
 
 /// What an operator reads; heights come from the application.
@@ -72,5 +84,21 @@ fn log(event: &Event) {
         Event::Mismatch(_) => tracing::error!("{event}"),
         Event::StandsStill { .. } | Event::Waiting { .. } => tracing::warn!("{event}"),
         Event::Started | Event::Answers | Event::Stopping => tracing::info!("{event}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Fault;
+
+    #[test]
+    fn blocks_that_are_gone_too_are_told_with_the_ways_out() {
+        let line = "app block height (0) is too far below block store base (1200)";
+        let failure = with_remedy(nodes::failure(Fault::Unfit(line.to_owned())));
+        assert_eq!(failure.exit, Exit::Unfit);
+        let hint = failure.hint.unwrap_or_default();
+        assert!(hint.contains("cyberd snapshot import") && hint.contains("cyberd join"), "{hint}");
+        assert_eq!(with_remedy(Failure::local("another reason")).hint, None);
     }
 }

@@ -3,13 +3,16 @@
 use super::context::Context;
 use super::nodes;
 use super::output::{grouped, table, Answer};
-use crate::client::Failure;
+use crate::client::{Exit, Failure};
 use crate::config::Config;
 use crate::engine::APP_VERSION;
 use crate::error::Fault;
+use crate::modules::params;
 use crate::node;
+use crate::node::cometbft::genesis::file::GenesisFile;
+use crate::node::cometbft::home::CometHome;
 use crate::statesync::{file, megabytes, shelf, SnapshotFile};
-use crate::store::{Options, Store};
+use crate::store::{Options, Snapshot as State, Store};
 use crate::types::Hash;
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
@@ -57,14 +60,16 @@ struct Export {
   cyberd snapshot import 12000.snapshot --app-hash 5F3A… --replace
 The node must be stopped. For a home whose state was lost or damaged while CometBFT still has its
 blocks: the next start replays those after the snapshot's height, and CometBFT compares the app
-hash with its blocks. A home without blocks joins by state sync instead, which fetches by itself.")]
+hash with its blocks. With a snapshot of its own a node does that by itself, at its start. A home
+without blocks joins by state sync instead, which fetches by itself (cyberd join).")]
 struct Import {
     /// A file that `cyberd snapshot export` wrote
     file: PathBuf,
     /// Refuse any other state: the app_hash in the header one height later, of a node you trust
     #[arg(long, value_name = "HEX")]
     app_hash: Option<String>,
-    /// Take it although the home holds a state, which goes
+    /// Take it although the home holds a state, which goes, or one that does not open, which is put
+    /// aside
     #[arg(long)]
     replace: bool,
 }
@@ -201,10 +206,7 @@ fn export(context: &Context, ask: &Export) -> Result<Answer, Failure> {
 }
 
 /// A file whose every chunk and root came out.
-fn checked(
-    context: &Context,
-    path: &Path,
-) -> Result<(SnapshotFile, Arc<crate::store::Snapshot>), Failure> {
+fn checked(context: &Context, path: &Path) -> Result<(SnapshotFile, Arc<State>), Failure> {
     let file = SnapshotFile::open(path).map_err(failure)?;
     check_chunks(context, &file)?;
     context.talk("rebuilding the state and its roots …");
@@ -234,28 +236,18 @@ fn verify(context: &Context, path: &Path) -> Result<Answer, Failure> {
 fn import(context: &Context, ask: &Import) -> Result<Answer, Failure> {
     let config = config(context)?;
     let wanted = ask.app_hash.as_deref().map(app_hash).transpose()?;
+    let genesis = CometHome::of(&config.home).genesis();
+    let genesis = GenesisFile::read(&genesis)
+        .map_err(|fault| failure(fault).hint("cyberd init or cyberd join makes a node's home"))?;
+    let _hold = nodes::hold(&config.home)?;
     let (taken, state) = checked(context, &ask.file)?;
-    let (height, hash) = (state.height(), state.app_hash());
-    if wanted.is_some_and(|wanted| wanted != hash) {
-        let got = hex::encode_upper(hash);
-        let text = format!("the state has the app hash {got}, another was asked for");
-        return Err(Failure::local(text).hint("take a snapshot of the chain you trust"));
-    }
-    if taken.metadata().app_version > APP_VERSION {
-        let made = taken.metadata().app_version;
-        return Err(Failure::local(format!(
-            "of application version {made}, this one knows up to {APP_VERSION}: use the version of \
-             cyberd that the chain runs at height {height}"
-        )));
-    }
-    let folder = node::store_folder(&config);
-    let options = Options { free_bytes_min: config.free_disk_min_bytes, ..Options::default() };
-    let mut store = Store::open(&folder, options).map_err(|fault| {
-        failure(fault).hint("stop the node first; a state that does not open is moved away by hand")
-    })?;
+    check_state(&taken, &state, wanted, &genesis)?;
+    let height = state.height();
+    let mut store = open(&config, ask.replace)?;
     if !store.is_empty() && !ask.replace {
-        let (own, folder) = (store.latest().height(), folder.display());
-        let text = format!("{folder} holds the state of height {own}; nothing was changed");
+        let (own, folder) = (store.latest().height(), node::store_folder(&config));
+        let text =
+            format!("{} holds the state of height {own}; nothing was changed", folder.display());
         return Err(Failure::local(text).hint("--replace takes the snapshot in its place"));
     }
     store.install(state).map_err(failure)?;
@@ -272,6 +264,49 @@ fn import(context: &Context, ask: &Import) -> Result<Answer, Failure> {
          cyberd run goes on from it: CometBFT replays its blocks after {height}"
     );
     Ok(Answer::new(json, text))
+}
+
+/// That a state is one of this home's chain, for this version, and the one that is wanted.
+fn check_state(
+    taken: &SnapshotFile,
+    state: &State,
+    wanted: Option<Hash>,
+    genesis: &GenesisFile,
+) -> Result<(), Failure> {
+    let (height, hash) = (state.height(), state.app_hash());
+    if wanted.is_some_and(|wanted| wanted != hash) {
+        let got = hex::encode_upper(hash);
+        let text = format!("the state has the app hash {got}, another was asked for");
+        return Err(Failure::local(text).hint("take a snapshot of the chain you trust"));
+    }
+    let (own, theirs) = (&genesis.document["chain_id"], params::state::chain(state).chain_id);
+    if *own != theirs.as_str() {
+        let text = format!("the snapshot is of the chain {theirs}, this home of {own}");
+        return Err(Failure::new(Exit::Error, "wrong-chain", text)
+            .hint("take one that a node of this chain exported"));
+    }
+    if taken.metadata().app_version > APP_VERSION {
+        let made = taken.metadata().app_version;
+        return Err(Failure::local(format!(
+            "of application version {made}, this one knows up to {APP_VERSION}: use the version of \
+             cyberd that the chain runs at height {height}"
+        )));
+    }
+    Ok(())
+}
+
+/// The store of a home. What does not verify is put aside if it is to be replaced.
+fn open(config: &Config, replace: bool) -> Result<Store, Failure> {
+    let options = Options {
+        free_bytes_min: config.free_disk_min_bytes,
+        start_over: replace,
+        ..Options::default()
+    };
+    Store::open(&node::store_folder(config), options).map_err(|fault| match fault {
+        Fault::Damage(text) => Failure::local(text)
+            .hint("--replace puts what is damaged aside and takes the snapshot in its place"),
+        other => failure(other),
+    })
 }
 
 fn app_hash(text: &str) -> Result<Hash, Failure> {

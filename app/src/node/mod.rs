@@ -241,7 +241,15 @@ fn open(config: &Config, rank_device: Option<Setup>) -> Result<Engine, Fault> {
     let folder = store_folder(config);
     let made = std::fs::create_dir_all(&folder);
     made.map_err(|e| Fault::Setup(format!("cannot make {}: {e}", folder.display())))?;
-    let store = Store::open(&folder, options)?;
+    let (snapshots, blocks) = (snapshot_folder(config), config.home.join("data/blockstore.db"));
+    let spare = |passed_over: &mut Vec<String>| {
+        // To a CometBFT that begins anew a state with a height would be an error.
+        match blocks.is_dir() && snapshots.is_dir() {
+            true => statesync::spare::newest(&snapshots, engine::APP_VERSION, passed_over),
+            false => None,
+        }
+    };
+    let store = Store::open_or_restore(&folder, options, &spare)?;
     if !store.is_empty() {
         engine::upgrade::check_known(&*store.latest())?;
     }

@@ -19,6 +19,7 @@
 //! | `taker.rs` | the thread that makes them, beside consensus |
 //! | `restore.rs` | from a peer's offer to a state whose roots came out |
 //! | `service.rs` | what CometBFT asks and is answered |
+//! | `spare.rs` | a kept one in place of a store that does not verify |
 //!
 //! Invariants: nothing of a node enters a snapshot, only the state of its height; whatever a peer
 //! sends is bounded before memory or disk is taken for it, and counts only if its hash, and in the
@@ -30,6 +31,7 @@ pub mod metadata;
 pub mod restore;
 pub mod service;
 pub mod shelf;
+pub mod spare;
 pub mod taker;
 
 #[cfg(test)]

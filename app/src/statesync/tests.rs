@@ -4,6 +4,7 @@ mod forged;
 mod histories;
 mod kills;
 mod serving;
+mod spare;
 
 use super::taker::Settings;
 use super::*;

@@ -58,6 +58,9 @@ pub trait Disk: Send + Sync {
     /// Returns where it is now.
     fn set_aside(&self, name: &str) -> Result<String, Fault>;
 
+    /// Removes a database that is not open, and nobody will want to look at.
+    fn discard(&self, name: &str) -> Result<(), Fault>;
+
     /// How many bytes can still be written; none where there is no limit.
     fn free_bytes(&self) -> Result<Option<u64>, Fault>;
 
@@ -84,10 +87,16 @@ pub fn check_space(disk: &dyn Disk, needed: u64, doing: &str) -> Result<(), Faul
     }
 }
 
-/// Runs the closure; a panic in it becomes a fault, since sled meets damage with panics.
+/// Runs the closure; a panic in it becomes a fault, since sled meets damage with panics, and some
+/// failures of a full disk too, which are no damage.
 pub fn guarded<T>(doing: &str, run: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    let gave_up = |panic| Fault::Damage(format!("the database gave up {doing}: {panic}"));
-    panics::catch(run).map_err(gave_up)?
+    panics::catch(run).map_err(|panic| {
+        let text = format!("the database gave up {doing}: {panic}");
+        match text.contains("No space left on device") || text.contains("StorageFull") {
+            true => Fault::Storage(text),
+            false => Fault::Damage(text),
+        }
+    })?
 }
 
 /// Refuses values the database would put into files of their own.

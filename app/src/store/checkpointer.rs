@@ -6,7 +6,7 @@
 //! Invariants: the newest whole checkpoint is never the one being overwritten; the journal always
 //! reaches back to the older one. Deliberately absent: what a checkpoint is (`checkpoint.rs`).
 
-use super::backend::{Backend, Disk};
+use super::backend::{self, Backend, Disk};
 use super::checkpoint::{self, Manifest};
 use super::journal::Journal;
 use super::snapshot::Snapshot;
@@ -26,7 +26,7 @@ const RETRY_PART: u64 = 10;
 /// A database for checkpoints.
 pub struct Slot {
     pub name: &'static str,
-    /// None: it did not open; it is put aside before it is written again.
+    /// None: it did not open, or failed. It is opened before it is written, or put aside.
     pub backend: Option<Arc<dyn Backend>>,
     /// The checkpoint in it, if it is whole.
     pub manifest: Option<Manifest>,
@@ -45,24 +45,48 @@ impl Slot {
         snapshot: &Snapshot,
         stop: &AtomicBool,
     ) -> Result<Option<Manifest>, Fault> {
+        match self.try_to_write(disk, snapshot, stop) {
+            Err(Fault::Damage(text)) => {
+                tracing::error!("store: {} is damaged: {text}", self.name);
+                let aside = self.renew(disk)?;
+                tracing::warn!("store: {} is now {aside}, a new one is made", self.name);
+                self.try_to_write(disk, snapshot, stop)
+            }
+            written => written,
+        }
+    }
+
+    fn try_to_write(
+        &mut self,
+        disk: &dyn Disk,
+        snapshot: &Snapshot,
+        stop: &AtomicBool,
+    ) -> Result<Option<Manifest>, Fault> {
         self.manifest = None;
-        if let Some(backend) = self.backend.clone() {
-            match checkpoint::write(&*backend, snapshot, stop) {
-                Err(Fault::Damage(text)) => {
-                    tracing::error!("store: {} is damaged: {text}", self.name);
-                    self.backend = None;
-                }
-                written => {
-                    self.manifest = written?;
-                    return Ok(self.manifest.clone());
-                }
+        let backend = self.backend.take().map_or_else(|| disk.open(self.name), Ok);
+        let written = backend.and_then(|backend| {
+            let written = checkpoint::write(&*backend, snapshot, stop);
+            if !matches!(written, Err(Fault::Storage(_))) {
+                self.backend = Some(backend);
+            }
+            written
+        });
+        if matches!(written, Err(Fault::Storage(_))) {
+            // What a full disk leaves of a database fails for ever, and does not open again either.
+            if let Err(fault) = disk.discard(self.name) {
+                tracing::warn!("store: what is left of {} stays: {fault}", self.name);
             }
         }
-        let aside = disk.set_aside(self.name)?;
-        tracing::warn!("store: the damaged {} is now {aside}, a new one is made", self.name);
-        let backend = self.backend.insert(disk.open(self.name)?);
-        self.manifest = checkpoint::write(&**backend, snapshot, stop)?;
+        self.manifest = written?;
         Ok(self.manifest.clone())
+    }
+
+    /// Puts the database aside and makes a new one; where the old one is now.
+    pub fn renew(&mut self, disk: &dyn Disk) -> Result<String, Fault> {
+        (self.backend, self.manifest) = (None, None);
+        let aside = disk.set_aside(self.name)?;
+        self.backend = Some(disk.open(self.name)?);
+        Ok(aside)
     }
 }
 
@@ -117,7 +141,7 @@ impl Checkpointer {
         }
         self.finish(options);
         match snapshot.height() >= self.not_before && self.is_due(snapshot.height(), options) {
-            true => self.start(snapshot.clone()),
+            true => self.start(snapshot.clone(), options),
             false => Ok(()),
         }
     }
@@ -130,7 +154,10 @@ impl Checkpointer {
         self.finish(options);
         for slot in self.slots.iter_mut().flatten() {
             slot.manifest = None;
-            slot.backend.as_ref().map_or(Ok(()), |backend| Manifest::remove(&**backend))?;
+            match &slot.backend {
+                Some(backend) => Manifest::remove(&**backend)?,
+                None => drop(slot.renew(&*self.disk)?),
+            }
         }
         (self.journal_bytes, self.not_before) = (0, Height(0));
         let slot = self.slots[0].as_mut().expect("no thread has it");
@@ -140,7 +167,7 @@ impl Checkpointer {
     /// Writes a checkpoint now and waits for it.
     pub fn write_now(&mut self, snapshot: Arc<Snapshot>, options: &Options) -> Result<(), Fault> {
         self.finish(options);
-        self.start(snapshot)?;
+        self.start(snapshot, options)?;
         self.finish(options);
         Ok(())
     }
@@ -160,7 +187,10 @@ impl Checkpointer {
         usize::from(height(1) < height(0))
     }
 
-    fn start(&mut self, snapshot: Arc<Snapshot>) -> Result<(), Fault> {
+    fn start(&mut self, snapshot: Arc<Snapshot>, options: &Options) -> Result<(), Fault> {
+        let manifests = self.slots.iter().flatten().filter_map(|slot| slot.manifest.as_ref());
+        let bytes = manifests.map(|manifest| manifest.bytes).max().unwrap_or(0);
+        let needed = bytes.saturating_add(options.free_bytes_min);
         let place = self.next_place();
         let mut slot = self.slots[place].take().expect("no other thread has it");
         let kept = self.slots[1 - place].as_ref().and_then(Slot::height);
@@ -169,7 +199,10 @@ impl Checkpointer {
         let height = snapshot.height();
         let work = move || {
             let _ = rustix::process::nice(NICENESS);
-            let written = slot.write(&*disk, &snapshot, &raised).and_then(|written| {
+            // A database that meets a full disk may hang for ever, and others with it.
+            let space = backend::check_space(&*disk, needed, "a checkpoint");
+            let written = space.and_then(|()| slot.write(&*disk, &snapshot, &raised));
+            let written = written.and_then(|written| {
                 // With one checkpoint the journal stays whole: it may have to stand in for it.
                 if let (Some(_), Some(older)) = (&written, kept) {
                     journal.prune(older)?;

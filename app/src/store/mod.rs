@@ -52,7 +52,7 @@ pub mod tables;
 mod tests;
 
 pub use history::HeightError;
-pub use recover::Recovery;
+pub use recover::{Recovery, Spare};
 pub use snapshot::Snapshot;
 pub use staged::{GenesisRanks, Publication, Staged};
 
@@ -143,10 +143,31 @@ impl Store {
         Store::open_on(Box::new(SledDisk::new(folder)?), options)
     }
 
+    /// The same; when nothing on the disk verifies, what `spare` finds elsewhere takes its place.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub fn open_or_restore(
+        folder: &Path,
+        options: Options,
+        spare: Spare<'_>,
+    ) -> Result<Store, Fault> {
+        Store::open_with(Box::new(SledDisk::new(folder)?), options, spare)
+    }
+
     /// Opens the store on a disk of any kind.
     pub fn open_on(disk: Box<dyn Disk>, options: Options) -> Result<Store, Fault> {
+        Store::open_with(disk, options, &|_| None)
+    }
+
+    /// Both of them.
+    pub fn open_with(
+        disk: Box<dyn Disk>,
+        options: Options,
+        spare: Spare<'_>,
+    ) -> Result<Store, Fault> {
         let disk: Arc<dyn Disk> = disk.into();
-        let recovered = recover::recover(&*disk, &options)?;
+        let recovered = recover::recover(&*disk, &options, spare)?;
         let room = options.free_bytes_min.saturating_add(options.reserve_bytes);
         if options.reserve_bytes > 0 && disk.free_bytes()?.is_none_or(|free| free >= room) {
             disk.set_reserve(options.reserve_bytes)?;

@@ -1,7 +1,8 @@
 //! Opening: from what is on disk to the newest height whose roots come out.
 //!
 //! 1. The base is the newest checkpoint that verifies; failing both, the empty state, if the
-//!    journal reaches back to the beginning of the chain.
+//!    journal reaches back to the beginning of the chain; failing that, the newest state that is
+//!    kept elsewhere and verifies ([`Spare`]).
 //! 2. Every record of the journal after it is applied like a block, and the roots of every height
 //!    are compared with the recorded ones, up to the first that is missing or damaged.
 //! 3. What was damaged is repaired: lost heights are replayed by the consensus engine, a damaged
@@ -11,7 +12,7 @@
 //! state that stands without it; what was damaged and done is said. A start that dies on the way
 //! is repeated by the next one.
 
-use super::backend::{self, Backend, Disk};
+use super::backend::{self, Disk};
 use super::checkpoint::{self, Manifest};
 use super::checkpointer::Slot;
 use super::commitment::Commitment;
@@ -26,6 +27,11 @@ use crate::types::Height;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
+/// The newest state that is kept elsewhere and verifies, with what it was read from, in words. What
+/// it had to pass over goes to the list. Asked when nothing in the store verifies, and when there
+/// is nothing in it: a database that lost everything opens like a new one.
+pub type Spare<'a> = &'a dyn Fn(&mut Vec<String>) -> Option<(Arc<Snapshot>, String)>;
+
 /// What opening found and did.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
@@ -33,6 +39,8 @@ pub struct Recovery {
     pub height: Height,
     /// The height of the checkpoint it started from.
     pub checkpoint: Option<Height>,
+    /// The height of the state from elsewhere that it started from.
+    pub restored: Option<Height>,
     /// How many heights were applied from the journal.
     pub replayed: u64,
     /// What was damaged, in words. Empty after a clean start and after a plain kill.
@@ -47,7 +55,9 @@ impl Recovery {
         let checkpoint = self.checkpoint.map(|height| height.0);
         tracing::info!(height = self.height.0, checkpoint, replayed = self.replayed, "store open");
         self.damage.iter().for_each(|text| tracing::error!("store: {text}"));
-        self.repairs.iter().for_each(|text| tracing::warn!("store: {text}"));
+        if !self.repairs.is_empty() {
+            tracing::warn!("store: repaired: {}", self.repairs.join("; "));
+        }
     }
 }
 
@@ -63,9 +73,13 @@ pub(super) struct Recovered {
 }
 
 /// Opens what a disk holds.
-pub(super) fn recover(disk: &dyn Disk, options: &Options) -> Result<Recovered, Fault> {
+pub(super) fn recover(
+    disk: &dyn Disk,
+    options: &Options,
+    spare: Spare<'_>,
+) -> Result<Recovered, Fault> {
     check_space(disk, options)?;
-    let mut opening = Opening { disk, options, recovery: Recovery::default() };
+    let mut opening = Opening { disk, options, spare, recovery: Recovery::default() };
     let slots = [opening.slot(0)?, opening.slot(1)?];
     let journal = opening.journal()?;
     match opening.base(&slots, journal.as_ref())? {
@@ -111,6 +125,7 @@ fn within<T>(place: &str, result: Result<T, Fault>) -> Result<T, Fault> {
 struct Opening<'a> {
     disk: &'a dyn Disk,
     options: &'a Options,
+    spare: Spare<'a>,
     recovery: Recovery,
 }
 
@@ -125,12 +140,12 @@ struct Replayed {
 impl Opening<'_> {
     fn slot(&mut self, place: usize) -> Result<Slot, Fault> {
         let name = CHECKPOINTS[place];
-        let damage = &mut self.recovery.damage;
-        let backend = unless_damaged(within(name, self.disk.open(name)), damage)?;
-        let read = |backend: &Arc<dyn Backend>| within(name, Manifest::read(&**backend));
-        let manifest = backend.as_ref().map(|backend| unless_damaged(read(backend), damage));
-        let manifest = manifest.transpose()?.flatten().flatten();
-        Ok(Slot { name, backend, manifest })
+        let opened = within(name, self.disk.open(name)).and_then(|backend| {
+            let manifest = within(name, Manifest::read(&*backend))?;
+            Ok(Slot { name, backend: Some(backend), manifest })
+        });
+        let slot = unless_damaged(opened, &mut self.recovery.damage)?;
+        Ok(slot.unwrap_or(Slot { name, backend: None, manifest: None }))
     }
 
     fn journal(&mut self) -> Result<Option<Journal>, Fault> {
@@ -167,7 +182,7 @@ impl Opening<'_> {
 
     /// Applies the journal on top of a base, as far as it goes.
     fn replay(&mut self, base: Arc<Snapshot>, journal: &Journal) -> Result<Replayed, Fault> {
-        let is_genesis = self.recovery.checkpoint.is_none();
+        let is_genesis = base.height() == Height(0);
         let mut next = match is_genesis {
             true => journal.first_after(None)?,
             false => base.height().next(),
@@ -232,7 +247,26 @@ impl Opening<'_> {
         }
         let latest = history.latest().clone();
         self.drop_unverified(&mut slots);
-        let journal = match journal.filter(|_| !is_damaged) {
+        let journal = journal.filter(|_| !is_damaged);
+        // Records that a new journal will not have must stand in a checkpoint first.
+        if journal.is_none() && latest.height() > base_height {
+            self.save(&latest, &mut slots)?;
+            bytes = 0;
+        }
+        self.standing(history, bytes, slots, journal)
+    }
+
+    /// The store at the latest height of a history that a checkpoint or the journal holds.
+    fn standing(
+        mut self,
+        history: History,
+        journal_bytes: u64,
+        slots: [Slot; 2],
+        journal: Option<Journal>,
+    ) -> Result<Recovered, Fault> {
+        let latest = history.latest().clone();
+        let journal = match journal {
+            None => self.new_journal(&latest)?,
             Some(journal) => {
                 let head = journal.head()?.map(|head| head.height);
                 if head != Some(latest.height()) {
@@ -242,18 +276,52 @@ impl Opening<'_> {
                 }
                 journal
             }
-            None => {
-                // Records that a new journal will not have must stand in a checkpoint first.
-                if latest.height() > base_height {
-                    self.save(&latest, &mut slots)?;
-                    bytes = 0;
-                }
-                self.new_journal(&latest)?
-            }
         };
         self.recovery.height = latest.height();
-        let (recovery, journal_bytes) = (self.recovery, bytes);
+        let recovery = self.recovery;
         Ok(Recovered { journal, slots, history, recovery, is_empty: false, journal_bytes })
+    }
+
+    /// The store on top of a state from elsewhere, since nothing here verifies.
+    fn on_spare(
+        mut self,
+        base: Arc<Snapshot>,
+        source: &str,
+        mut slots: [Slot; 2],
+        journal: Option<Journal>,
+    ) -> Result<Recovered, Fault> {
+        let height = base.height();
+        self.recovery.restored = Some(height);
+        if self.recovery.damage.is_empty() {
+            self.recovery.damage.push("there is nothing in the store of this node".to_owned());
+        }
+        let Replayed { history, is_damaged, .. } = match &journal {
+            Some(journal) => self.replay(base, journal)?,
+            None => Replayed { history: History::new(base), bytes: 0, is_damaged: true },
+        };
+        let text = match self.recovery.replayed {
+            0 => format!("the state of height {height} was restored from {source}"),
+            more => format!(
+                "the state of height {height} was restored from {source}, {more} heights of the \
+                 journal were applied to it"
+            ),
+        };
+        self.recovery.repairs.push(text);
+        for slot in &mut slots {
+            if slot.backend.is_none() || slot.manifest.is_some() {
+                self.renew(slot)?;
+            }
+        }
+        let latest = history.latest().clone();
+        slots[0].write(self.disk, &latest, &AtomicBool::new(false))?;
+        self.standing(history, 0, slots, journal.filter(|_| !is_damaged))
+    }
+
+    /// Puts a damaged database aside and makes a new one.
+    fn renew(&mut self, slot: &mut Slot) -> Result<(), Fault> {
+        let aside = slot.renew(self.disk)?;
+        self.recovery.repairs.push(format!("the damaged {} is now {aside}", slot.name));
+        Ok(())
     }
 
     /// Checkpoints newer than the one that verified are none.
@@ -306,17 +374,21 @@ impl Opening<'_> {
             self.recovery.damage.push(text);
         }
         let is_damaged = !self.recovery.damage.is_empty();
+        if let Some((state, source)) = (self.spare)(&mut self.recovery.damage) {
+            return self.on_spare(state, &source, slots, journal);
+        }
         let journal = match journal.filter(|_| !is_damaged) {
             Some(journal) => journal,
             None if !self.options.start_over => return Err(self.refusal()),
             None => {
                 for slot in &mut slots {
-                    slot.backend = None;
-                    self.set_aside(slot.name)?;
-                    slot.backend = Some(self.disk.open(slot.name)?);
-                    slot.manifest = None;
+                    self.renew(slot)?;
                 }
-                self.set_aside(JOURNAL)?;
+                let aside = self.disk.set_aside(JOURNAL)?;
+                self.recovery.repairs.push(format!(
+                    "the damaged journal is now {aside}; the store starts over empty, the \
+                     consensus engine replays its blocks from the first on"
+                ));
                 Journal::open(self.disk.open(JOURNAL)?)?
             }
         };
@@ -324,19 +396,14 @@ impl Opening<'_> {
         Ok(Recovered { journal, slots, history, recovery, is_empty: true, journal_bytes: 0 })
     }
 
-    fn set_aside(&mut self, name: &str) -> Result<(), Fault> {
-        let aside = self.disk.set_aside(name)?;
-        self.recovery.repairs.push(format!("{name} is now {aside}; the store starts over empty"));
-        Ok(())
-    }
-
     fn refusal(&self) -> Fault {
         let place = self.disk.describe();
         Fault::Damage(format!(
-            "nothing in {place} verifies, so nothing is served from it: {}. Ways out: copy the \
-             folder back from a backup; or move it away (mv {place} {place}.damaged) and start: \
-             the consensus engine then replays all blocks it has from genesis; or join by state \
-             sync with a new home",
+            "nothing in {place} verifies, so nothing is served from it: {}. Ways out: cyberd \
+             snapshot import FILE --replace, with a snapshot of this chain; or copy the folder \
+             back from a backup; or move it away (mv {place} {place}.damaged) and start: the \
+             consensus engine then replays all blocks it has from genesis; or join by state sync \
+             with a new home (cyberd join)",
             self.recovery.damage.join("; ")
         ))
     }

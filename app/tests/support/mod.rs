@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "waits for other processes")]
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub mod http;
 pub mod links;
 pub mod processes;
 
@@ -250,6 +251,23 @@ impl Chain {
             status["round"]["links"] == status["links"] && status["links"] != 0
         });
     }
+}
+
+/// Makes a home whose node makes a snapshot every 20 heights.
+pub fn with_snapshots(home: &Path) {
+    with_settings(home, &[("store.snapshot_interval", "20")]);
+}
+
+/// Makes a home with settings of the application.
+pub fn with_settings(home: &Path, settings: &[(&str, &str)]) {
+    let text = cyberd::config::file_text(settings);
+    std::fs::create_dir_all(home.join("config")).expect("a home");
+    std::fs::write(home.join("config/app.toml"), text).expect("settings");
+}
+
+/// A text in an answer.
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer}: {value}"))
 }
 
 /// The body of an answer over HTTP, however long it takes.

@@ -229,7 +229,8 @@ def is_alive(process):
 class Network:
     """A chain's nodes: validators of equal power first, then nodes without a vote."""
 
-    def __init__(self, validators, full_nodes, block_time, base=None, ports=0, accounts=8):
+    def __init__(self, validators, full_nodes, block_time, base=None, ports=0, accounts=8,
+                 prepare=lambda home: None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="cyberd-net-"))
         self.nodes = []
         atexit.register(self.close)
@@ -238,6 +239,7 @@ class Network:
         self.base = base or free_base(10 * (validators + full_nodes) + ports)
         self.binary, self.kept = program(), False
         self.home = self.folder / "home"
+        prepare(self.home)
         described = self.cyberd(
             "dev", "--write-only", "--no-import", "--nodes", validators, "--full-nodes", full_nodes,
             "--accounts", accounts, "--block-time", block_time, "--port-base", self.base)

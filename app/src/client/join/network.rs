@@ -83,6 +83,10 @@ impl NetworkFile {
                 return Err(wrong(format!("peers: '{peer}': ID@HOST:PORT is right")));
             }
         }
+        let repeated = file.rpc.iter().enumerate().find(|(at, rpc)| file.rpc[..*at].contains(rpc));
+        if let Some((_, rpc)) = repeated {
+            return Err(wrong(format!("rpc: '{rpc}' stands twice: two servers have to agree")));
+        }
         if file.peers.is_empty() {
             return Err(wrong("peers: at least one is needed".to_owned()));
         }

@@ -150,6 +150,15 @@ impl Disk for MemoryDisk {
         Ok(aside)
     }
 
+    fn discard(&self, name: &str) -> Result<(), Fault> {
+        let mut state = self.state();
+        let (effect, answer) = state.operate();
+        if effect {
+            state.databases.remove(name);
+        }
+        answer
+    }
+
     fn free_bytes(&self) -> Result<Option<u64>, Fault> {
         Ok(self.state().free_bytes)
     }

@@ -58,6 +58,15 @@ impl Disk for SledDisk {
         Ok(to.display().to_string())
     }
 
+    fn discard(&self, name: &str) -> Result<(), Fault> {
+        let path = self.folder.join(name);
+        if !path.exists() {
+            return Ok(());
+        }
+        fs::remove_dir_all(&path).map_err(|error| failed("removing", &path, &error))?;
+        sync_folder(&self.folder)
+    }
+
     fn free_bytes(&self) -> Result<Option<u64>, Fault> {
         let stat = rustix::fs::statvfs(&self.folder)
             .map_err(|error| failed("asking the free space of", &self.folder, &error))?;
@@ -202,9 +211,10 @@ impl Drop for Sled {
 fn fault(path: &Path, doing: &str, error: ::sled::Error) -> Fault {
     let path = path.display();
     match error {
-        ::sled::Error::Corruption { .. } | ::sled::Error::ReportableBug(_) => {
-            Fault::Damage(format!("{doing} {path}: {error}"))
-        }
+        // Unsupported is what it calls settings it cannot have written.
+        ::sled::Error::Corruption { .. }
+        | ::sled::Error::ReportableBug(_)
+        | ::sled::Error::Unsupported(_) => Fault::Damage(format!("{doing} {path}: {error}")),
         other => Fault::Storage(format!("{doing} {path}: {other}")),
     }
 }

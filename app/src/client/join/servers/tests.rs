@@ -177,6 +177,7 @@ fn a_network_file_that_cannot_work_is_refused_with_the_field() {
         ("/peers", json!([]), "at least one"),
         ("/chain_id", json!(""), "chain_id"),
         ("/rpc", json!("http://x"), "rpc: "),
+        ("/rpc", json!(["http://x", "http://x"]), "stands twice"),
         ("/genesis", json!({ "url": "x", "sha256": "y", "size": 1 }), "unknown field"),
     ];
     for (pointer, value, says) in cases {
