@@ -287,7 +287,7 @@ fn beside_rounds(folder: &Path, links: u64) {
     let rounds = Rounds::default();
     let mut times = [0, cores, cores.saturating_sub(1).max(1)].map(|threads| (threads, Vec::new()));
     std::thread::scope(|scope| {
-        scope.spawn(|| rounds.run(&*base, cores));
+        scope.spawn(|| rounds.run(&base, cores));
         for turn in 0..13 {
             for (threads, times) in &mut times {
                 rounds.set(*threads);
