@@ -220,9 +220,10 @@ fn remove(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
 }
 
-/// The first of ten ports that nobody listens on, others for each call of a process.
+/// The first of ten ports that nobody listens on, others for each call of a process. They lie below
+/// those that a system gives to outgoing connections, of which any could be in the way.
 pub fn free_ports() -> u16 {
-    const FIRST: u16 = 38_000;
+    const FIRST: u16 = 18_000;
     const ROWS: u16 = 190;
     static ROW: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 19) as u16 * 10;
