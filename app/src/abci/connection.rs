@@ -2,9 +2,9 @@
 //! one write when the requests read so far are answered (consensus and snapshot: or Flush came).
 //!
 //! Three ways to serve, by kind. Consensus and snapshot: one request after the other. Mempool:
-//! what has arrived is checked as one batch, while more is read. Query: read ahead, answered on a few threads,
-//! replied in order. A request that is empty, unknown, unreadable or of another kind is answered,
-//! never fatal here; only a length that cannot be right ends the connection.
+//! what has arrived is checked as one batch, while more is read. Query: read ahead, answered on a
+//! few threads, replied in order. A request that is empty, unknown, unreadable or of another kind
+//! is answered, never fatal here; only a length that cannot be right ends the connection.
 
 use super::adapter;
 use super::ahead::Ahead;
