@@ -127,7 +127,7 @@ impl Report {
     fn write_to(&self, text: &mut String) -> std::fmt::Result {
         let memory = memory::total() >> 30;
         writeln!(text, "Machine: {}, {} cores, {memory} GiB, ", machine(), self.threads)?;
-        writeln!(text, "a virtual machine in a cloud, other work on it at a lower priority.\n")?;
+        writeln!(text, "a virtual machine in a cloud.\n")?;
         writeln!(
             text,
             "## Targets\n\n| graph | what | target | measured | |\n|---|---|---|---|---|"
