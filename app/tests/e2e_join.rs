@@ -8,7 +8,7 @@ mod support;
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use support::{answer, cyberd, free_ports, get, http, links, text, wait_until};
+use support::{answer, cyberd, free_ports, get, http, is_whole, links, text, until_restored};
 use support::{with_snapshots, Chain, Process};
 
 /// A port where nobody listens.
@@ -45,26 +45,8 @@ fn joined(home: &Path, network: &str, flags: &[&str]) -> Chain {
     std::fs::create_dir_all(home).expect("a home");
     let arguments = [&["join", network, "--port-base", &base], flags].concat();
     let mut process = Process::start(home, &arguments, &log);
-    process.until("state sync", || {
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
-        said.contains("restored, all roots verified")
-    });
+    until_restored(&mut process);
     Chain { process, home: home.to_owned(), ports }
-}
-
-/// A joined node: answers at once, replayed nothing, comes to the head.
-fn is_whole(node: &Chain, head: &Chain, behind: u64, begin: Instant) {
-    let restored = begin.elapsed();
-    let top = answer(&node.home, &["top"]);
-    assert!(top.to_string().contains("Qm"), "ranks are answered at once: {top}");
-    let found = answer(&node.home, &["search", "dog"]);
-    assert!(found["results"].as_array().is_some_and(|all| all.len() > 3), "{found}");
-    wait_until("height of the network", || node.height() + 2 >= head.height());
-    eprintln!("restored after {restored:?}, at the head after {:?}", begin.elapsed());
-    let status = node.rpc("/status").expect("it answers");
-    let earliest: u64 =
-        text(&status, "/sync_info/earliest_block_height").parse().expect("a number");
-    assert!(earliest > behind, "nothing was replayed: {status}");
 }
 
 /// Passes the answers of a node on, with another hash in its commits.

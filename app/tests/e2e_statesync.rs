@@ -8,7 +8,8 @@ mod support;
 use nix::sys::signal::Signal;
 use std::path::Path;
 use std::time::Instant;
-use support::{answer, free_ports, links, text, wait_until, with_snapshots, Chain};
+use support::{answer, free_ports, is_whole, links, text, until_restored};
+use support::{with_snapshots, Chain};
 
 /// Tells a home's CometBFT to join by state sync, trusting the block of a height.
 fn trust(home: &Path, rpc: u16, height: &str, hash: &str) {
@@ -52,20 +53,8 @@ fn a_second_node_joins_by_state_sync_and_answers_ranks_at_once() {
 
     let begin = Instant::now();
     let mut joiner = Chain::run(&second, base);
-    let log = joiner.process.log.clone();
-    joiner.process.until("state sync", || {
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
-        said.contains("restored, all roots verified")
-    });
-    let top = answer(&second, &["top"]);
-    eprintln!("restored after {:?}", begin.elapsed());
-    assert!(top.to_string().contains("Qm"), "ranks are answered at once: {top}");
-    wait_until("height of the network", || joiner.height() + 2 >= chain.height());
-    eprintln!("at the head after {:?}", begin.elapsed());
-    let status = joiner.rpc("/status").expect("it answers");
-    let earliest: u64 =
-        text(&status, "/sync_info/earliest_block_height").parse().expect("a number");
-    assert!(earliest > behind, "nothing was replayed: {status}");
+    until_restored(&mut joiner.process);
+    is_whole(&joiner, &chain, behind, begin);
 
     let height = joiner.height();
     joiner.reach(height + 12);

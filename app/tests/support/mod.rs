@@ -253,6 +253,31 @@ impl Chain {
     }
 }
 
+/// A node that joins by state sync: waits until it has restored a state.
+pub fn until_restored(process: &mut Process) {
+    let log = process.log.clone();
+    process.until("state sync", || {
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        said.contains("restored, all roots verified")
+    });
+}
+
+/// A node that has restored a state answers at once, replayed nothing up to a height, comes to the
+/// head.
+pub fn is_whole(node: &Chain, head: &Chain, behind: u64, begin: Instant) {
+    let restored = begin.elapsed();
+    let top = answer(&node.home, &["top"]);
+    assert!(top.to_string().contains("Qm"), "ranks are answered at once: {top}");
+    let found = answer(&node.home, &["search", "dog"]);
+    assert!(found["results"].as_array().is_some_and(|all| all.len() > 3), "{found}");
+    wait_until("height of the network", || node.height() + 2 >= head.height());
+    eprintln!("restored after {restored:?}, at the head after {:?}", begin.elapsed());
+    let status = node.rpc("/status").expect("it answers");
+    let earliest: u64 =
+        text(&status, "/sync_info/earliest_block_height").parse().expect("a number");
+    assert!(earliest > behind, "nothing was replayed: {status}");
+}
+
 /// Makes a home whose node makes a snapshot every 20 heights.
 pub fn with_snapshots(home: &Path) {
     with_settings(home, &[("store.snapshot_interval", "20")]);
