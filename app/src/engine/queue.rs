@@ -16,15 +16,13 @@ const LONGEST: usize = 200_000;
 /// The admitted, by the hash of their bytes.
 #[derive(Default)]
 pub struct Queue {
-    places: BTreeMap<Hash, Place>,
-    next: u64,
+    /// Each with its number, counted from the first since the commit.
+    places: BTreeMap<Hash, (usize, Place)>,
 }
 
 /// An admitted transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Counted from the first since the commit.
-    number: u64,
     /// Raw units of bandwidth; 0 for a transaction that pays fees.
     pub raw_units: u64,
     /// Gas that it may take, where it pays fees.
@@ -34,11 +32,11 @@ pub struct Place {
 }
 
 impl Place {
-    /// Where an admitted transaction will stand is told when it is put there.
+    /// That of an admitted transaction.
     pub fn of(admitted: &Admitted<'_>) -> Place {
         let (tx, raw_units) = (admitted.tx(), admitted.raw_units());
         let gas = if raw_units > 0 { 0 } else { tx.fee.gas_limit };
-        Place { number: 0, raw_units, gas, timeout_height: tx.timeout_height }
+        Place { raw_units, gas, timeout_height: tx.timeout_height }
     }
 
     fn is_links(&self) -> bool {
@@ -49,10 +47,10 @@ impl Place {
 impl Queue {
     /// Puts one behind those that are there.
     pub fn put(&mut self, hash: Hash, place: Place) {
-        if self.places.len() < LONGEST {
-            self.places.insert(hash, Place { number: self.next, ..place });
+        let number = self.places.len();
+        if number < LONGEST {
+            self.places.insert(hash, (number, place));
         }
-        self.next += 1;
     }
 
     /// The places of these transactions, if they are the first ones, all of one kind, and none is
@@ -60,7 +58,7 @@ impl Queue {
     pub fn beginning(&self, hashes: &[Hash], height: u64) -> Option<Vec<Place>> {
         let mut places = Vec::with_capacity(hashes.len());
         for (number, hash) in (0..).zip(hashes) {
-            let place = self.places.get(hash).filter(|place| place.number == number)?;
+            let (_, place) = self.places.get(hash).filter(|(own, _)| *own == number)?;
             let in_time = place.timeout_height == 0 || height <= place.timeout_height;
             let alike =
                 places.first().is_none_or(|first: &Place| first.is_links() == place.is_links());
@@ -140,8 +138,7 @@ mod tests {
 
     #[test]
     fn a_gap_a_mixture_and_a_late_transaction_go_through_the_door() {
-        let place =
-            |raw_units, timeout_height| Place { number: 0, raw_units, gas: 0, timeout_height };
+        let place = |raw_units, timeout_height| Place { raw_units, gas: 0, timeout_height };
         let mut queue = Queue::default();
         for (hash, place) in [(1, place(5, 0)), (2, place(5, 9)), (3, place(0, 0))] {
             queue.put([hash; 32], place);
