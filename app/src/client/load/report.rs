@@ -111,8 +111,7 @@ impl Seen<'_> {
         let committed = self.headers.iter().map(|header| header.transactions).sum();
         let full: Vec<&Header> =
             self.headers.iter().filter(|header| header.transactions > 0).collect();
-        let refused = self.sent.refusals.values().map(|(count, _)| count).sum::<u64>();
-        let known = committed + refused + self.watched.mempool_left;
+        let known = committed + self.sent.refused() + self.watched.mempool_left;
         let [load, cometbft, application] = self.watched.used;
         Report {
             links_per_transaction: self.links,

@@ -109,6 +109,11 @@ impl Sent {
         self.refusals.entry(code).or_insert_with(|| (0, text)).0 += 1;
     }
 
+    /// How many were refused, as far as answers say so.
+    pub fn refused(&self) -> u64 {
+        self.refusals.values().map(|(count, _)| count).sum()
+    }
+
     /// Takes in what another lane did.
     pub fn add(&mut self, other: Sent) {
         self.transactions += other.transactions;

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 /// A node that is being loaded.
 pub(super) struct Session<'a> {
@@ -146,7 +145,7 @@ impl<'a> Session<'a> {
             Some(task) => Some(task.await.map_err(|error| Failure::local(error.to_string()))??),
             None => None,
         };
-        self.drain(&mut watch, &board).await?;
+        watch.drain(sent.refused(), &board).await?;
         show.end();
         Ok(Driven { sent, watched: watch.end(), ended, before, flood })
     }
@@ -200,27 +199,6 @@ impl<'a> Session<'a> {
             let words = format!("{sent} sent, {waiting} in the mempool, height {height}");
             show.step(done, total, &words);
         }
-    }
-
-    /// Waits until the mempool is empty and a block has passed, or nothing moves any more.
-    async fn drain(&self, watch: &mut Watch, board: &Board) -> Result<(), Failure> {
-        const PATIENCE: Duration = Duration::from_secs(30);
-        let mut moved = (Instant::now(), watch.watched.mempool_left);
-        let mut empty_at = None;
-        while moved.0.elapsed() < PATIENCE {
-            let height = watch.look(board).await?;
-            let left = watch.watched.mempool_left;
-            if left != moved.1 {
-                moved = (Instant::now(), left);
-            }
-            match empty_at {
-                Some(at) if left == 0 && height > at => break,
-                None if left == 0 => empty_at = Some(height),
-                _ if left > 0 => empty_at = None,
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     async fn wait_for_stock(&self, stock: &Stock, wanted: u64, show: &mut dyn Show) {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, Instant};
 
 /// Between two looks at the height.
 const LOOK: Duration = Duration::from_millis(20);
@@ -18,6 +18,11 @@ const LOOK: Duration = Duration::from_millis(20);
 const MEMPOOL_EVERY: u64 = 2;
 /// Processes are looked at so often.
 const PROCESSES_EVERY: u64 = 25;
+/// What has been neither in a block nor in the mempool for so long is not on its way any more. A
+/// broadcast is answered long before its check on a slow machine: empty blocks alone say nothing.
+const LOST: Duration = Duration::from_secs(5);
+/// A mempool that stays as it is for so long is not emptied any more.
+const STUCK: Duration = Duration::from_secs(30);
 
 /// The processes that are measured.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +81,8 @@ pub struct Watch {
     /// Transactions in blocks since the first look, and those given up: sent, and yet neither in a
     /// block nor waiting.
     done: u64,
+    /// When a block with transactions or another count of the mempool was last seen.
+    moved: Instant,
     pub watched: Watched,
 }
 
@@ -88,7 +95,8 @@ impl Watch {
         let connection = Connection::open(authority).await?;
         let begin = processes.usage();
         let watched = Watched::default();
-        Ok(Watch { connection, processes, room, begin, looks: 0, done: 0, watched })
+        let moved = Instant::now();
+        Ok(Watch { connection, processes, room, begin, looks: 0, done: 0, moved, watched })
     }
 
     /// One look at everything whose time has come, then a short rest. Gives the height.
@@ -104,6 +112,9 @@ impl Watch {
             // finds room when it comes.
             let allowed = (sent + self.room.saturating_sub(waiting)).min(self.done + self.room);
             board.allow(allowed);
+            if waiting != self.watched.mempool_left {
+                self.moved = Instant::now();
+            }
             self.watched.mempool_most = self.watched.mempool_most.max(waiting);
             self.watched.mempool_left = waiting;
         }
@@ -124,13 +135,33 @@ impl Watch {
         Ok(height)
     }
 
-    /// Counts what is in new blocks. With an empty one and an empty mempool nothing is on its way.
+    /// Looks until everything that was sent, but for so many refused, is in a block, or nothing
+    /// moves any more.
+    ///
+    /// # Errors
+    /// When the node goes away.
+    pub async fn drain(&mut self, refused: u64, board: &Board) -> Result<(), Failure> {
+        self.moved = Instant::now();
+        loop {
+            self.look(board).await?;
+            let left = self.watched.mempool_left;
+            let over = self.done + refused >= board.sent.load(Ordering::Relaxed);
+            if (left == 0 && over) || (left > 0 && self.moved.elapsed() > STUCK) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Counts what is in new blocks, and gives up what is lost.
     async fn count(&mut self, first: u64, last: u64, board: &Board) -> Result<(), Failure> {
         let sent = board.sent.load(Ordering::Relaxed);
         let headers = blocks::headers(&mut self.connection, first, last).await?;
         let transactions = headers.iter().map(|header| header.transactions).sum::<u64>();
         self.done += transactions;
-        if transactions == 0 && self.watched.mempool_left == 0 {
+        if transactions > 0 {
+            self.moved = Instant::now();
+        }
+        if self.watched.mempool_left == 0 && self.moved.elapsed() > LOST {
             self.done = self.done.max(sent);
         }
         Ok(())
