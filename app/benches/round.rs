@@ -9,7 +9,7 @@
 #![allow(clippy::disallowed_methods, reason = "a bench measures time")]
 #![allow(clippy::float_arithmetic, reason = "figures for people")]
 
-use cyber_kernels::{starting_codes, Graph, Parameters};
+use cyber_kernels::{starting_codes, Control, Graph, Parameters, Pause};
 use cyberd::engine::genesis::{self, development};
 use cyberd::engine::{Block, Engine, Options, Time};
 use cyberd::state::{Link, Overlay, Read, Write};
@@ -21,6 +21,7 @@ use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Phases of a round as the node's metrics name them, in the order they happen.
@@ -107,9 +108,9 @@ fn fill(folder: &Path, links: u64) {
     store.checkpoint().expect("the disk takes it");
 }
 
-fn open(folder: &Path) -> Engine {
+fn open(folder: &Path, pause: Arc<Pause>) -> Engine {
     let store = Store::open(folder, store::Options::default()).expect("what this bench wrote");
-    Engine::new(store, Options::default())
+    Engine::new(store, Options { pause, ..Options::default() })
 }
 
 /// Executes a block and makes it durable; how long that took.
@@ -180,7 +181,7 @@ fn phase_seconds() -> BTreeMap<&'static str, f64> {
 /// One round after another, from the freeze to the publication.
 fn rounds(folder: &Path, links: u64) {
     let started = Instant::now();
-    let engine = open(folder);
+    let engine = open(folder, Arc::default());
     let opened = started.elapsed();
     let mut signer = Signer::new(&engine, links);
     println!("\n## {links} links, {} particles, {NEURONS} neurons\n", links / 10);
@@ -228,23 +229,21 @@ struct Rounds {
     /// Threads of the rounds; none: no rounds.
     wanted: AtomicUsize,
     running: AtomicUsize,
-    /// Ends the round that runs.
-    abort: AtomicBool,
     stop: AtomicBool,
 }
 
 impl Rounds {
-    /// Returns when rounds run on so many threads, and none on as many as before.
+    /// Returns when rounds run on so many threads.
     fn set(&self, threads: usize) {
         self.wanted.store(threads, Ordering::SeqCst);
-        self.abort.store(true, Ordering::SeqCst);
         while self.running.load(Ordering::SeqCst) != threads {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Cold rounds, one after the other.
-    fn run(&self, base: &Snapshot, cores: usize) {
+    /// Cold rounds, one after the other, which blocks pause as the node's.
+    fn run(&self, base: &Snapshot, cores: usize, pause: &Arc<Pause>) {
+        let control = Control::new(Arc::clone(pause));
         cyberd::niceness::give_way("rank");
         let mut graph = Graph::new(cores);
         let (particles, count) = base.graph_size();
@@ -265,14 +264,13 @@ impl Rounds {
         let scale = (15, parameters.base_shift);
         let cold = starting_codes(&[], scale, particles.0, scale);
         while !self.stop.load(Ordering::SeqCst) {
-            self.abort.store(false, Ordering::SeqCst);
             let threads = self.wanted.load(Ordering::SeqCst);
             self.running.store(threads, Ordering::SeqCst);
             if threads == 0 {
                 std::thread::sleep(Duration::from_millis(1));
             } else {
                 graph.set_threads(threads);
-                drop(graph.run(&parameters, cold.clone(), &self.abort));
+                drop(graph.run(&parameters, cold.clone(), &control));
             }
         }
     }
@@ -280,15 +278,16 @@ impl Rounds {
 
 /// Blocks with and without rounds at the same time, in turns.
 fn beside_rounds(folder: &Path, links: u64) {
-    let engine = open(folder);
+    let pause = Arc::new(Pause::default());
+    let engine = open(folder, Arc::clone(&pause));
     let mut signer = Signer::new(&engine, links);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let base = engine.base().expect("a state");
     let rounds = Rounds::default();
     let mut times = [0, cores, cores.saturating_sub(1).max(1)].map(|threads| (threads, Vec::new()));
     std::thread::scope(|scope| {
-        scope.spawn(|| rounds.run(&base, cores));
-        for turn in 0..13 {
+        scope.spawn(|| rounds.run(&base, cores, &pause));
+        for turn in 0..41 {
             for (threads, times) in &mut times {
                 rounds.set(*threads);
                 std::thread::sleep(Duration::from_millis(50));

@@ -6,9 +6,9 @@
 //! one's codes, with few new links and stakes, start from its sums.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use crate::control::Control;
 use crate::links::{self, Links};
 use crate::output::{Outcome, Timing};
 use crate::pull::Instructions;
@@ -148,13 +148,13 @@ impl Graph {
     }
 
     /// Computes one round from `codes`, the [`code::starting_codes`], which the answer has its room
-    /// from. Another thread ends it early by raising `abort`. Whatever the answer, the graph is
+    /// from. Another thread pauses it or ends it early through `control`. Whatever the answer, the graph is
     /// ready for the next round.
     pub fn run(
         &mut self,
         parameters: &Parameters,
         mut codes: Vec<u32>,
-        abort: &AtomicBool,
+        control: &Control,
     ) -> Result<Outcome, Error> {
         let start = now();
         parameters.check()?;
@@ -174,7 +174,7 @@ impl Graph {
         let mut timing = Timing { weights: start.elapsed(), built, ..Timing::default() };
         let start = now();
         let (plan, crew) = ((parameters.sweeps, self.options.strategy), self.crew());
-        let Some(sweeps) = self.round.sweeps(&mut self.links, plan, crew, abort) else {
+        let Some(sweeps) = self.round.sweeps(&mut self.links, plan, crew, control) else {
             self.round.forget();
             return Err(Error::Aborted);
         };

@@ -15,6 +15,7 @@
 //! `tests/vectors.rs` (known answers) and `tests/engines.rs` (random histories).
 
 pub mod code;
+mod control;
 pub mod cpu;
 mod error;
 #[cfg(unix)]
@@ -35,6 +36,7 @@ mod tiles;
 mod weigh;
 
 pub use code::{hold_stake, starting_codes, value};
+pub use control::{Control, Pause};
 pub use error::Error;
 pub use graph::{Graph, Options};
 pub use input::{base_shift, Link, Parameters};

@@ -7,8 +7,9 @@
 //! only one where it is not x86-64), AVX2, AVX-512. `tests/engines.rs` forces each that its machine
 //! has and compares; nothing else in this crate is compiled more than once.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::control::Control;
 use crate::links::Links;
 use crate::push::Changes;
 use crate::share::{contribution, share, towards};
@@ -59,7 +60,7 @@ pub struct Pull<'a> {
     pub limit: usize,
     /// At most; what the processor does not have is not used.
     pub instructions: Instructions,
-    pub abort: &'a AtomicBool,
+    pub control: &'a Control,
 }
 
 /// What a full sweep writes, of all rows or of one block's.
@@ -82,7 +83,7 @@ pub struct Changed {
 }
 
 impl Pull<'_> {
-    /// One sweep over all rows; `None` if `abort` was raised, and then the columns are of no use.
+    /// One sweep over all rows; `None` if it was aborted, and then the columns are of no use.
     /// There are as many threads as `scratch`, which holds the sums of one block for each.
     pub fn sweep(&self, columns: Columns<'_>, scratch: &mut [Vec<u64>]) -> Option<Changed> {
         let blocks = self.links.tiles.targets(columns.codes.len());
@@ -171,7 +172,7 @@ impl Pull<'_> {
         scratch[..rows].fill(self.base);
         let tiles = self.links.tiles.of(block);
         for (pairs, shares) in tiles.zip(self.shares.chunks_exact(SPAN)) {
-            if self.abort.load(Ordering::Relaxed) {
+            if !self.control.go_on() {
                 return None;
             }
             add(pairs, shares.try_into().expect("a chunk of shares"), scratch);

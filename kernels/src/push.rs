@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use crate::control::Control;
 use crate::links::Links;
 use crate::round::{GIFT_COST, PUSH_COST};
 use crate::rows::{end, weight};
@@ -195,15 +196,22 @@ impl Push {
 
     /// Gives what changes with the shares of `changes`, then sets the codes of all particles whose
     /// sums moved; gives those whose code changed.
-    pub fn sweep(&mut self, columns: Columns<'_>, changes: &Changes, crew: Crew) -> Changes {
+    pub fn sweep(
+        &mut self,
+        columns: Columns<'_>,
+        changes: &Changes,
+        (crew, control): (Crew, &Control),
+    ) -> Changes {
         let Columns { links, shares, sums, codes, exponents, bits } = columns;
         let thread_count = crew.size(changes.work * PUSH_COST + self.waiting() * GIFT_COST);
         let sources = Sources { links, codes: &*codes, exponents, bits };
-        self.scatter(&sources, shares, changes, thread_count);
+        self.scatter(&sources, shares, changes, (thread_count, control));
         let mut bins = std::mem::take(&mut self.bins);
         let tasks = self.tasks(&bins, sums, codes);
         let answers =
             threads::queue(tasks, &mut vec![(); thread_count], |(), (number, mut bin)| {
+                // A delta sweep is short: it stands still, and is not aborted.
+                control.go_on();
                 bins.iter().for_each(|own| bin.collect(&own.bins[number]));
                 bin.look(links, bits)
             });
@@ -224,7 +232,7 @@ impl Push {
         all: &Sources<'_>,
         shares: &mut [u32],
         changes: &Changes,
-        thread_count: usize,
+        (thread_count, control): (usize, &Control),
     ) {
         let mut tasks = Vec::new();
         let (mut rest, mut start) = (shares, 0);
@@ -237,6 +245,7 @@ impl Push {
             tasks.push((sources, part));
         }
         threads::queue(tasks, self.ready(thread_count), |bins, (sources, shares)| {
+            control.go_on();
             all.scatter(sources, shares, bins);
         });
     }

@@ -4,8 +4,7 @@
 //! in-links of i. `shares` lag behind `codes` by what `ahead` names. Everything is under private
 //! numbers (see [`crate::links`]).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
+use crate::control::Control;
 use crate::links::Links;
 use crate::memory;
 use crate::pull::{Columns, Instructions, Pull};
@@ -156,21 +155,21 @@ impl Round {
         }
     }
 
-    /// Sweeps until nothing changes, `limit` times at most; `None` if `abort` was raised, and then
+    /// Sweeps until nothing changes, `limit` times at most; `None` if it was aborted, and then
     /// the numbers are of no use.
     pub fn sweeps(
         &mut self,
         links: &mut Links,
         (limit, strategy): (u32, Strategy),
         crew: Crew,
-        abort: &AtomicBool,
+        control: &Control,
     ) -> Option<Sweeps> {
         let mut done = Sweeps { changed: Some(Vec::new()), ..Sweeps::default() };
         let small = self.codes.len() <= SMALL;
         let push_cost = if small { PUSH_COST_OF_SMALL } else { PUSH_COST };
         let most = links.len() / push_cost;
         for _ in 0..limit {
-            if abort.load(Ordering::Relaxed) {
+            if !control.go_on() {
                 return None;
             }
             let full = !self.exact
@@ -190,10 +189,10 @@ impl Round {
             };
             done.changed_in_last = if full {
                 done.full += 1;
-                self.pull(links, room, crew, abort)?
+                self.pull(links, room, crew, control)?
             } else {
                 done.delta += 1;
-                self.push(links, crew)
+                self.push(links, crew, control)
             };
             done.list(&self.ahead, self.codes.len() / LISTED);
             if done.changed_in_last == 0 {
@@ -213,7 +212,7 @@ impl Round {
         links: &mut Links,
         limit: usize,
         crew: Crew,
-        abort: &AtomicBool,
+        control: &Control,
     ) -> Option<u64> {
         let thread_count = crew.size(links.len() + self.codes.len());
         links.settle(thread_count);
@@ -239,7 +238,7 @@ impl Round {
             bits: self.bits,
             limit,
             instructions: self.instructions,
-            abort,
+            control,
         };
         let columns =
             Columns { codes: &mut self.codes, sums: &mut self.sums, next: &mut self.next };
@@ -250,13 +249,13 @@ impl Round {
         Some(changed.codes)
     }
 
-    fn push(&mut self, links: &Links, crew: Crew) -> u64 {
+    fn push(&mut self, links: &Links, crew: Crew, control: &Control) -> u64 {
         let ahead = std::mem::replace(&mut self.ahead, Ahead::All);
         let Ahead::List(changes) = ahead else {
             unreachable!("a delta sweep has a list of changes")
         };
         let (push, columns) = self.columns(links);
-        let changes = push.sweep(columns, &changes, crew);
+        let changes = push.sweep(columns, &changes, (crew, control));
         let count = changes.list.len() as u64;
         self.ahead = Ahead::List(changes);
         count

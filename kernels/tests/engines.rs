@@ -1,10 +1,11 @@
 //! Every engine against the definition, over random histories: links in several batches, stakes
 //! that change, new particles, rounds that are cut short, parameters that move.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
 use cyber_kernels::{
-    cpu, starting_codes, Error, Graph, Instructions, Link, Options, Parameters, Strategy as Sweeps,
+    cpu, starting_codes, Control, Error, Graph, Instructions, Link, Options, Parameters, Pause,
+    Strategy as Sweeps,
 };
 use proptest::prelude::*;
 
@@ -89,7 +90,7 @@ fn check(steps: &[Step]) {
 fn check_with(steps: &[Step], mut engines: Vec<Graph>) {
     let (mut links, mut stakes) = (Vec::<Link>::new(), vec![0u64; 16]);
     let (mut codes, mut shape, mut particles) = (Vec::new(), (15, 0), 0);
-    let go = AtomicBool::new(false);
+    let go = Control::default();
     for (number, step) in steps.iter().enumerate() {
         let ends = step.links.iter().map(|link| link.from.max(link.to) + 1);
         particles = ends.max().unwrap_or(0).max(step.particles).max(particles);
@@ -250,8 +251,7 @@ fn a_growing_graph_is_swept_both_ways_and_put_in_order_now_and_then() {
         graph.append_links(&step.links);
         step.stakes.iter().for_each(|&(neuron, stake)| graph.set_stake(neuron, stake));
         let start = starting_codes(&codes, (15, 0), step.particles, (15, 0));
-        let outcome =
-            graph.run(&PARAMETERS, start.clone(), &AtomicBool::new(false)).expect("a round");
+        let outcome = graph.run(&PARAMETERS, start.clone(), &Control::default()).expect("a round");
         full += outcome.timing.full_sweeps;
         delta += outcome.timing.delta_sweeps;
         built += u32::from(outcome.timing.built);
@@ -261,7 +261,7 @@ fn a_growing_graph_is_swept_both_ways_and_put_in_order_now_and_then() {
 }
 
 #[test]
-fn a_round_aborted_at_any_moment_can_be_made_again() {
+fn a_round_paused_or_aborted_at_any_moment_can_go_on_or_be_made_again() {
     for (number, strategy) in
         [Sweeps::Cheapest, Sweeps::Delta, Sweeps::Full].into_iter().cycle().take(24).enumerate()
     {
@@ -282,20 +282,27 @@ fn a_round_aborted_at_any_moment_can_be_made_again() {
                 stakes[neuron as usize] = stake;
             }
             let start = starting_codes(&codes, (15, 0), step.particles, (15, 0));
-            let abort = AtomicBool::new(false);
+            let pause = Arc::new(Pause::default());
+            let control = Control::new(Arc::clone(&pause));
             let answer = std::thread::scope(|scope| {
                 scope.spawn(|| {
-                    (0..number * last).for_each(|_| std::thread::yield_now());
-                    abort.store(true, std::sync::atomic::Ordering::Relaxed);
+                    for step in 0..number * last {
+                        pause.set(step % 16 == 15);
+                        std::thread::yield_now();
+                    }
+                    match number % 4 {
+                        0 => pause.set(false),
+                        _ => control.abort(),
+                    }
                 });
-                graph.run(&PARAMETERS, start.clone(), &abort)
+                graph.run(&PARAMETERS, start.clone(), &control)
             });
             let expected = cpu::round(&links, &stakes, &PARAMETERS, start.clone());
             let again = match answer {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     assert_eq!(error, Error::Aborted);
-                    graph.run(&PARAMETERS, start.clone(), &AtomicBool::new(false)).expect("a round")
+                    graph.run(&PARAMETERS, start.clone(), &Control::default()).expect("a round")
                 }
             };
             assert_eq!(Some(&again.codes), expected.last());
@@ -343,17 +350,19 @@ fn an_aborted_round_leaves_the_graph_ready_for_the_next() {
     graph.append_links(&[Link { neuron: 0, from: 0, to: 1 }, Link { neuron: 0, from: 1, to: 0 }]);
     graph.set_stake(0, 7_000_000);
     let start = starting_codes(&[], (15, 0), 2, (15, 0));
-    let aborted = graph.run(&PARAMETERS, start.clone(), &AtomicBool::new(true));
+    let control = Control::default();
+    control.abort();
+    let aborted = graph.run(&PARAMETERS, start.clone(), &control);
     assert_eq!(aborted.unwrap_err(), Error::Aborted);
     let links = [Link { neuron: 0, from: 0, to: 1 }, Link { neuron: 0, from: 1, to: 0 }];
     let expected = cpu::round(&links, &[7_000_000], &PARAMETERS, start.clone());
-    let outcome = graph.run(&PARAMETERS, start.clone(), &AtomicBool::new(false)).unwrap();
+    let outcome = graph.run(&PARAMETERS, start.clone(), &Control::default()).unwrap();
     assert_eq!(Some(&outcome.codes), expected.last());
 }
 
 #[test]
 fn codes_and_parameters_out_of_range_are_refused() {
-    let go = AtomicBool::new(false);
+    let go = Control::default();
     let mut graph = Graph::new(1);
     graph.grow(2);
     let mut run =

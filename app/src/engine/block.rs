@@ -121,6 +121,7 @@ impl BlockSide {
         block: &Block,
         memory: &SignatureMemory,
     ) -> Result<BlockOutcome, Fault> {
+        let _still = self.worker.stand_still();
         let base = self.base()?;
         if base.height().next() != Some(block.height) {
             return Err(Fault::Consensus(format!(
@@ -193,6 +194,7 @@ impl BlockSide {
 
     /// Makes the finalized block durable and tells the worker of a round to start.
     pub fn commit(&mut self) -> Result<Arc<Snapshot>, Fault> {
+        let _still = self.worker.stand_still();
         let finalized = self.staged.take();
         let finalized =
             finalized.ok_or_else(|| Fault::Consensus("Commit without a block".into()))?;

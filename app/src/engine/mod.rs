@@ -34,6 +34,7 @@ use crate::store::{Reader, Snapshot as StoreSnapshot, Store};
 use crate::types::{sha256, Height};
 use block::BlockSide;
 use check::CheckState;
+use cyber_kernels::Pause;
 use prost::bytes::Bytes;
 use rayon::prelude::*;
 use signatures::SignatureMemory;
@@ -52,6 +53,8 @@ pub struct Options {
     pub rank_threads: usize,
     /// Called before each round, with its number: tests slow the worker down here.
     pub before_round: Option<BeforeRound>,
+    /// Rounds stand still under it: blocks switch it on.
+    pub pause: Arc<Pause>,
     /// Blocks that CometBFT keeps; 0: all.
     pub retain_blocks: u64,
     /// A GPU for the ranks; none: the CPU alone.
@@ -68,6 +71,7 @@ impl Default for Options {
             minimum_gas_prices: Vec::new(),
             rank_threads: 2,
             before_round: None,
+            pause: Arc::default(),
             retain_blocks: 0,
             rank_device: None,
             genesis_folder: None,
@@ -91,8 +95,8 @@ impl Engine {
     /// An engine on an opened store. A round that was running is started again.
     pub fn new(store: Store, options: Options) -> Engine {
         let reader = store.reader();
-        let Options { rank_threads, before_round, rank_device, retain_blocks, .. } = options;
-        let worker = Worker::new(rank_threads, before_round, rank_device);
+        let Options { rank_threads, before_round, pause, rank_device, retain_blocks, .. } = options;
+        let worker = Worker::new(rank_threads, before_round, rank_device, pause);
         let block = BlockSide::new(store, worker, options.versions);
         let committed = block.committed();
         Engine {

@@ -12,8 +12,7 @@ use crate::niceness::give_way;
 use crate::store::Snapshot;
 use crate::telemetry::{timed, RoundPhase};
 use cyber_kernels::gpu::{Engine, Work};
-use cyber_kernels::Outcome;
-use std::sync::atomic::{AtomicBool, Ordering};
+use cyber_kernels::{Control, Outcome, Pause};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -32,7 +31,8 @@ pub struct Worker {
     jobs: Option<Sender<Job>>,
     results: Receiver<Result<Outcome, cyber_kernels::Error>>,
     running: Option<u64>,
-    abort: Arc<AtomicBool>,
+    control: Arc<Control>,
+    pause: Arc<Pause>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,12 +40,18 @@ pub struct Worker {
 pub type BeforeRound = Box<dyn Fn(u64) + Send>;
 
 impl Worker {
-    /// Starts the thread. `threads`: how many a sweep may use, see [`Budget::threads`].
-    pub fn new(threads: usize, before_round: Option<BeforeRound>, device: Option<Setup>) -> Worker {
+    /// Starts the thread. `threads`: how many a sweep may use, see [`Budget::threads`]; rounds
+    /// stand still under `pause`.
+    pub fn new(
+        threads: usize,
+        before_round: Option<BeforeRound>,
+        device: Option<Setup>,
+        pause: Arc<Pause>,
+    ) -> Worker {
         let (jobs, inbox) = channel::<Job>();
         let (outbox, results) = channel();
-        let abort = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&abort);
+        let control = Arc::new(Control::new(Arc::clone(&pause)));
+        let told = Arc::clone(&control);
         let body = move || {
             give_way("rank");
             let mut engine = Engine::new(threads, device.map(Setup::into_parts));
@@ -56,7 +62,7 @@ impl Worker {
                 }
                 let limit = budget.begin();
                 engine.set_threads(budget.threads(threads));
-                let outcome = compute(&mut engine, &job, limit, &flag);
+                let outcome = compute(&mut engine, &job, limit, &told);
                 budget.end();
                 if outbox.send(outcome).is_err() {
                     return;
@@ -65,7 +71,7 @@ impl Worker {
         };
         let thread = std::thread::Builder::new().name("rank".into()).spawn(body);
         let thread = thread.expect("the system gives a thread");
-        Worker { jobs: Some(jobs), results, running: None, abort, thread: Some(thread) }
+        Worker { jobs: Some(jobs), results, running: None, control, pause, thread: Some(thread) }
     }
 
     /// Starts the round that a snapshot holds frozen, unless it runs already or none is frozen.
@@ -81,8 +87,16 @@ impl Worker {
         jobs.send(job).expect("the thread lives until the worker is dropped");
     }
 
+    /// Keeps the running round still until what this gives is dropped or somebody waits for the
+    /// round: blocks have the cores to themselves.
+    pub fn stand_still(&self) -> Still {
+        self.pause.set(true);
+        Still(Arc::clone(&self.pause))
+    }
+
     /// Waits for the running round.
     pub fn finish(&mut self) -> Result<Outcome, Fault> {
+        self.pause.set(false);
         let round = self.running.take();
         let outcome = self.results.recv().map_err(|_| {
             Fault::Consensus(format!("the rank worker died in round {}", round.unwrap_or(0)))
@@ -93,7 +107,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.abort.store(true, Ordering::Relaxed);
+        self.control.abort();
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             if thread.join().is_err() {
@@ -103,12 +117,21 @@ impl Drop for Worker {
     }
 }
 
+/// While it lives the running round stands still, see [`Worker::stand_still`].
+pub struct Still(Arc<Pause>);
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 /// Takes in what is new and sweeps; a device may take as long as `limit`.
 fn compute(
     engine: &mut Engine,
     job: &Job,
     limit: Duration,
-    abort: &AtomicBool,
+    control: &Control,
 ) -> Result<Outcome, cyber_kernels::Error> {
     let loaded = u32::try_from(engine.links()).expect("fewer than 2^32 links");
     let feed =
@@ -123,5 +146,5 @@ fn compute(
         source: Arc::new(FrozenGraph { frozen: job.frozen.clone(), snapshot }),
         limit,
     };
-    engine.run(work, abort)
+    engine.run(work, control)
 }

@@ -14,10 +14,9 @@ mod opponents;
 mod report;
 mod sweeps;
 
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use cyber_kernels::{starting_codes, Graph, Options, Outcome, Parameters, Strategy};
+use cyber_kernels::{starting_codes, Control, Graph, Options, Outcome, Parameters, Strategy};
 
 use generator::{generate, Input, Kind};
 use report::{DeltaRow, Report, Section};
@@ -136,7 +135,7 @@ fn engine(input: &Input, threads: usize, strategy: Strategy) -> Graph {
 }
 
 fn round(graph: &mut Graph, parameters: &Parameters, codes: &[u32]) -> Outcome {
-    graph.run(parameters, codes.to_vec(), &AtomicBool::new(false)).expect("a legal round")
+    graph.run(parameters, codes.to_vec(), &Control::default()).expect("a legal round")
 }
 
 fn millis(time: Duration) -> f64 {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Fault, Program, Source, Wanted};
 use super::self_test;
 use super::verify::{by_computing, Checks, Found};
-use crate::{Error, Graph, Link, Outcome, Parameters, Timing};
+use crate::{Control, Error, Graph, Link, Outcome, Parameters, Timing};
 
 /// How a worker is used.
 #[derive(Clone)]
@@ -140,16 +140,16 @@ impl Engine {
     }
 
     /// Takes in what is new and computes a round, as [`Graph::run`] does.
-    pub fn run(&mut self, work: Work<'_>, abort: &AtomicBool) -> Result<Outcome, Error> {
+    pub fn run(&mut self, work: Work<'_>, control: &Control) -> Result<Outcome, Error> {
         self.graph.grow(work.particles);
         self.graph.append_links(work.links);
         work.stakes.iter().for_each(|&(neuron, stake)| self.graph.set_stake(neuron, stake));
         if let Some(device) = &mut self.device {
-            if let Some(outcome) = device.round(&mut self.graph, &work, abort)? {
+            if let Some(outcome) = device.round(&mut self.graph, &work, control)? {
                 return Ok(outcome);
             }
         }
-        self.graph.run(&work.parameters, work.codes, abort)
+        self.graph.run(&work.parameters, work.codes, control)
     }
 }
 
@@ -173,7 +173,7 @@ impl Device {
         &mut self,
         graph: &mut Graph,
         work: &Work<'_>,
-        abort: &AtomicBool,
+        control: &Control,
     ) -> Result<Option<Outcome>, Error> {
         self.unsent.extend_from_slice(work.stakes);
         self.start(&work.source);
@@ -182,7 +182,7 @@ impl Device {
         self.rounds += 1;
         let choice = self.secret.hash_one(self.rounds);
         let chosen = (&self.options.checks, choice, self.sweeps);
-        match attempt(client, graph, work, &mut self.unsent, chosen, abort) {
+        match attempt(client, graph, work, &mut self.unsent, chosen, control) {
             Ok(outcome) => {
                 (self.faults, self.sweeps) = (0, outcome.sweeps);
                 (self.report)(&Event::Round);
@@ -266,12 +266,12 @@ fn attempt(
     work: &Work<'_>,
     unsent: &mut Vec<(u32, u64)>,
     (checks, choice, usual): (&Checks, u64, u32),
-    abort: &AtomicBool,
+    control: &Control,
 ) -> Result<Outcome, Found> {
     let parameters = &work.parameters;
     parameters.check()?;
     let begin = now();
-    let wanted = Wanted::within(work.limit, abort);
+    let wanted = Wanted::within(work.limit, control.aborted());
     client.take(&*work.source, unsent, wanted)?;
     unsent.clear();
     let weights = begin.elapsed();
@@ -285,7 +285,7 @@ fn attempt(
     let found = client.run(parameters, &work.codes, sample, wanted)?;
     let sweeps = begin.elapsed();
     let begin = now();
-    by_computing(graph, parameters, &work.codes, &found, (checks, choice, abort))?;
+    by_computing(graph, parameters, &work.codes, &found, (checks, choice, control))?;
     let timing = Timing {
         weights,
         sweeps,

@@ -8,12 +8,10 @@
 //!
 //! Both ways the CPU engine is asked, which the node keeps anyway.
 
-use std::sync::atomic::AtomicBool;
-
 use super::client::Fault;
 use super::hash;
 use super::resident::Sweeps;
-use crate::{code, Error, Graph, Parameters};
+use crate::{code, Control, Error, Graph, Parameters};
 
 /// How much is computed again. Either number may be 0.
 #[derive(Clone, Copy, Debug)]
@@ -114,10 +112,10 @@ pub fn by_computing(
     parameters: &Parameters,
     start: &[u32],
     found: &Sweeps,
-    (checks, choice, abort): (&Checks, u64, &AtomicBool),
+    (checks, choice, control): (&Checks, u64, &Control),
 ) -> Result<(), Found> {
     if checks.cover(graph, found.sweeps) {
-        let own = graph.run(parameters, start.to_vec(), abort)?;
+        let own = graph.run(parameters, start.to_vec(), control)?;
         let is = (own.sweeps, own.changed_in_last_sweep);
         if (found.sweeps, found.changed_in_last_sweep) != is || found.codes != own.codes {
             return Err(wrong(first_difference("round", &found.codes, &own.codes)));
@@ -127,7 +125,7 @@ pub fn by_computing(
     let Some([before, after]) = &found.sample else { return Ok(()) };
     if size(graph) <= checks.sweep_work {
         let one = Parameters { sweeps: 1, ..*parameters };
-        let own = graph.run(&one, before.clone(), abort).map_err(theirs)?;
+        let own = graph.run(&one, before.clone(), control).map_err(theirs)?;
         if own.codes != *after {
             return Err(wrong(first_difference("sweep", after, &own.codes)));
         }

@@ -6,14 +6,13 @@ mod false_worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use cyber_kernels::gpu::{
     self, Checks, Device, Engine, Event, Fault, Listed, Options, Program, Report, Work,
 };
-use cyber_kernels::{cpu, starting_codes, Link, Parameters};
+use cyber_kernels::{cpu, starting_codes, Control, Link, Parameters};
 use false_worker::{Numbers, Trick};
 
 const PARAMETERS: Parameters = Parameters {
@@ -70,7 +69,7 @@ impl History {
             source: Arc::new(frozen.clone()),
             limit: self.limit,
         };
-        let outcome = engine.run(work, &AtomicBool::new(false)).expect("a legal round");
+        let outcome = engine.run(work, &Control::default()).expect("a legal round");
         assert_eq!(Some(&outcome.codes), expected.last());
         assert_eq!(outcome.sweeps as usize, expected.len());
         self.codes = outcome.codes;
@@ -230,7 +229,7 @@ fn a_device_that_always_computes_wrongly_is_found_by_one_sweep_or_a_part_of_it()
             source: Arc::new(history.frozen.clone()),
             limit: LONG,
         };
-        let outcome = engine.run(work, &AtomicBool::new(false)).expect("a legal round");
+        let outcome = engine.run(work, &Control::default()).expect("a legal round");
         assert_eq!(Some(&outcome.codes), expected.last(), "{checks:?}");
         assert_eq!(*counts.lock().expect("no panic"), BTreeMap::from([("up", 1), ("wrong", 1)]));
     }
@@ -252,7 +251,7 @@ fn a_round_that_is_aborted_while_the_worker_hangs_ends_soon() {
     let (_, report) = counting();
     let program = false_worker::program_that_always(Trick::Hang(4));
     let mut engine = Engine::new(1, Some((options(program, LONG), report)));
-    let abort = AtomicBool::new(false);
+    let control = Control::default();
     let frozen = Listed {
         particles: 2,
         links: vec![Link { neuron: 0, from: 0, to: 1 }],
@@ -269,8 +268,8 @@ fn a_round_that_is_aborted_while_the_worker_hangs_ends_soon() {
         limit: LONG,
     };
     let answer = std::thread::scope(|scope| {
-        let rounds = scope.spawn(|| engine.run(work, &abort));
-        abort.store(true, std::sync::atomic::Ordering::Relaxed);
+        let rounds = scope.spawn(|| engine.run(work, &control));
+        control.abort();
         rounds.join().expect("no panic")
     });
     assert_eq!(answer.err(), Some(cyber_kernels::Error::Aborted));

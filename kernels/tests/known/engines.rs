@@ -1,9 +1,8 @@
 //! The engines that known answers are checked with: a new one is one more line of [`all`].
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
-use cyber_kernels::{cpu, gpu, Graph, Link, Options, Parameters, Strategy};
+use cyber_kernels::{cpu, gpu, Control, Graph, Link, Options, Parameters, Strategy};
 
 /// Sweeps, codes after the last one, and how many of them it changed.
 pub type Answer = (u32, Vec<u32>, u64);
@@ -79,7 +78,7 @@ impl Engine for Graph {
     }
 
     fn run(&mut self, parameters: &Parameters, codes: &[u32]) -> Result<Answer, String> {
-        let outcome = Graph::run(self, parameters, codes.to_vec(), &AtomicBool::new(false))
+        let outcome = Graph::run(self, parameters, codes.to_vec(), &Control::default())
             .map_err(|error| error.to_string())?;
         Ok((outcome.sweeps, outcome.codes, outcome.changed_in_last_sweep))
     }
