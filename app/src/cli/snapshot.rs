@@ -273,7 +273,7 @@ fn check_state(
     wanted: Option<Hash>,
     genesis: &GenesisFile,
 ) -> Result<(), Failure> {
-    let (height, hash) = (state.height(), state.app_hash());
+    let hash = state.app_hash();
     if wanted.is_some_and(|wanted| wanted != hash) {
         let got = hex::encode_upper(hash);
         let text = format!("the state has the app hash {got}, another was asked for");
@@ -285,14 +285,7 @@ fn check_state(
         return Err(Failure::new(Exit::Error, "wrong-chain", text)
             .hint("take one that a node of this chain exported"));
     }
-    if taken.metadata().app_version > APP_VERSION {
-        let made = taken.metadata().app_version;
-        return Err(Failure::local(format!(
-            "of application version {made}, this one knows up to {APP_VERSION}: use the version of \
-             cyberd that the chain runs at height {height}"
-        )));
-    }
-    Ok(())
+    taken.metadata().check_version(APP_VERSION).map_err(Failure::local)
 }
 
 /// The store of a home. What does not verify is put aside if it is to be replaced.

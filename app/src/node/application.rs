@@ -2,6 +2,7 @@
 //! the search index and the snapshots told. Decides nothing.
 
 use super::halt;
+use super::pace::Pace;
 use crate::abci::Application;
 use crate::engine::{
     upgrade, Block, BlockOutcome, CheckRequest, ChunkVerdict, Engine, Genesis, GenesisOutcome,
@@ -63,6 +64,7 @@ pub(super) struct App {
     /// Of the same block: how many there are, and how many did not do what they asked for.
     pub counts: Mutex<(usize, usize)>,
     pub heart: Arc<Heart>,
+    pub pace: Pace,
     pub home: PathBuf,
     pub statesync: statesync::Service,
 }
@@ -103,7 +105,8 @@ impl Application for App {
     }
 
     fn prepare_proposal(&self, proposal: Proposal) -> Result<Vec<Bytes>, Fault> {
-        self.engine.prepare_proposal(&proposal)
+        let max_tx_bytes = proposal.max_tx_bytes.min(self.pace.most());
+        self.engine.prepare_proposal(&Proposal { max_tx_bytes, ..proposal })
     }
 
     fn process_proposal(&self, proposal: Proposal) -> Result<ProposalVerdict, Fault> {
@@ -111,7 +114,8 @@ impl Application for App {
     }
 
     fn finalize_block(&self, block: Block) -> Result<BlockOutcome, Fault> {
-        let outcome = self.engine.finalize_block(&block).inspect_err(|fault| {
+        let execute = || self.engine.finalize_block(&block);
+        let outcome = self.pace.executing(&block, execute).inspect_err(|fault| {
             // Before anybody hears of the halt: tools act on the file when the process ends.
             if matches!(fault, Fault::Upgrade(_)) {
                 halt::write(&self.home, &self.engine);

@@ -14,6 +14,7 @@ pub mod halt;
 pub mod health;
 pub mod mismatch;
 pub mod notify;
+mod pace;
 mod readiness;
 pub mod supervisor;
 
@@ -35,6 +36,7 @@ use api::Api;
 use application::{App, Heart};
 use health::Health;
 use notify::Manager;
+use pace::Pace;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -190,7 +192,8 @@ fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> Resu
     let (sketches, counts) = Default::default();
     let home = config.home.clone();
     let statesync = statesync(config, reader)?;
-    Ok(App { engine, queries, gate, search, sketches, counts, heart, home, statesync })
+    let pace = Pace::default();
+    Ok(App { engine, queries, gate, search, sketches, counts, heart, pace, home, statesync })
 }
 
 /// How often the supervisor started us again, if there is one.
@@ -210,7 +213,7 @@ fn device_name(device: Device) -> &'static str {
 fn statesync(config: &Config, reader: &store::Reader) -> Result<statesync::Service, Fault> {
     let settings = statesync::taker::Settings {
         interval: config.snapshot_interval,
-        app_version: engine::APP_VERSION,
+        newest_version: engine::APP_VERSION,
         free_bytes_min: config.free_disk_min_bytes,
     };
     let service = statesync::Service::start(&snapshot_folder(config), settings)?;

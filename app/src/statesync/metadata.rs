@@ -48,6 +48,19 @@ pub(super) fn element_bytes(table: Table) -> Option<u64> {
 }
 
 impl Metadata {
+    /// Whether a program that knows the rules up to version `newest` can go on from it; if not, why.
+    pub fn check_version(&self, newest: u64) -> Result<(), String> {
+        let made = self.app_version;
+        if (1..=newest).contains(&made) {
+            return Ok(());
+        }
+        let height = self.height();
+        Err(format!(
+            "of application version {made}, this program knows those up to {newest}: use the \
+             version of cyberd that the chain runs at height {height}"
+        ))
+    }
+
     /// Its bytes, equal on all nodes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();

@@ -83,10 +83,10 @@ impl Restore {
         shelf: &Shelf,
         offer: &Offer<'_>,
         app_hash: &[u8],
-        app_version: u64,
+        newest_version: u64,
         reserve: u64,
     ) -> Result<Result<Restore, Refusal>, Fault> {
-        let metadata = match check(offer, app_hash, app_version) {
+        let metadata = match check(offer, app_hash, newest_version) {
             Ok(metadata) => metadata,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -165,7 +165,7 @@ impl Restore {
 }
 
 /// The metadata of an offer that may be taken.
-fn check(offer: &Offer<'_>, app_hash: &[u8], app_version: u64) -> Result<Metadata, Refusal> {
+fn check(offer: &Offer<'_>, app_hash: &[u8], newest_version: u64) -> Result<Metadata, Refusal> {
     let Offer { height, format, chunks, hash, metadata } = *offer;
     if format != FORMAT {
         return Err(Refusal::Format(format!("format {format}, this version reads {FORMAT}")));
@@ -188,12 +188,6 @@ fn check(offer: &Offer<'_>, app_hash: &[u8], app_version: u64) -> Result<Metadat
             hex::encode(app_hash)
         )));
     }
-    if metadata.app_version == 0 || metadata.app_version > app_version {
-        let made = metadata.app_version;
-        return Err(Refusal::Unfit(format!(
-            "of application version {made}, this one knows up to {app_version}: start the version \
-             of cyberd that the chain runs at height {height}"
-        )));
-    }
+    metadata.check_version(newest_version).map_err(Refusal::Unfit)?;
     Ok(metadata)
 }

@@ -97,8 +97,8 @@ impl Service {
             hash: &offered.hash,
             metadata: &offered.metadata,
         };
-        let Settings { app_version, free_bytes_min, .. } = self.settings;
-        let begun = Restore::begin(&self.shelf, &offer, app_hash, app_version, free_bytes_min)?;
+        let Settings { newest_version, free_bytes_min, .. } = self.settings;
+        let begun = Restore::begin(&self.shelf, &offer, app_hash, newest_version, free_bytes_min)?;
         Ok(match begun {
             Ok(begun) => {
                 *restore = Some(begun);

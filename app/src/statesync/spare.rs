@@ -36,12 +36,8 @@ pub fn newest(
 
 fn verified(file: &SnapshotFile, newest_version: u64) -> Result<Snapshot, Fault> {
     let (metadata, path) = (file.metadata(), file.path().display());
-    if metadata.app_version > newest_version {
-        let made = metadata.app_version;
-        return Err(Fault::Unfit(format!(
-            "{path}: of application version {made}, this one knows up to {newest_version}"
-        )));
-    }
+    let unfit = |text| Fault::Unfit(format!("{path}: {text}"));
+    metadata.check_version(newest_version).map_err(unfit)?;
     for index in 0..metadata.count() {
         file.chunk(index)?;
     }

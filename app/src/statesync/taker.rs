@@ -24,7 +24,7 @@ pub struct Settings {
     /// At every so many heights; 0: never.
     pub interval: u64,
     /// The newest application version whose snapshots are restored.
-    pub app_version: u64,
+    pub newest_version: u64,
     /// So many bytes stay free on the disk.
     pub free_bytes_min: u64,
 }

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// Nothing is made by itself, all of the disk may be taken.
-const BY_HAND: Settings = Settings { interval: 0, app_version: APP_VERSION, free_bytes_min: 0 };
+const BY_HAND: Settings = Settings { interval: 0, newest_version: APP_VERSION, free_bytes_min: 0 };
 
 fn service(folder: &Path) -> Service {
     Service::start(folder, BY_HAND).unwrap()

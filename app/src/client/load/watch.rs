@@ -8,6 +8,7 @@ use super::send::Board;
 use crate::client::Failure;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{sleep, Instant};
@@ -18,6 +19,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const MEMPOOL_EVERY: u64 = 2;
 /// Processes are looked at so often.
 const PROCESSES_EVERY: u64 = 25;
+/// Blocks that the pace is taken from, and how much faster is tried.
+const BLOCKS: usize = 8;
+const FASTER: f64 = 1.2;
 /// What has been neither in a block nor in the mempool for so long is not on its way any more. A
 /// broadcast is answered long before its check on a slow machine: empty blocks alone say nothing.
 const LOST: Duration = Duration::from_secs(5);
@@ -70,6 +74,48 @@ pub struct Watched {
     pub used: [Option<Used>; 3],
 }
 
+/// Sends somewhat faster than blocks took transactions lately. Blocks then are alike; sent as soon
+/// as there is room, every other one would take all that waits, and nothing could come meanwhile.
+struct Pace {
+    /// Transactions in blocks so far and the moments they were seen, of the last [`BLOCKS`].
+    blocks: VecDeque<(u64, Duration)>,
+    /// At once, at first and after a rest.
+    burst: u64,
+    allowed: f64,
+    last: Duration,
+}
+
+#[allow(clippy::float_arithmetic, reason = "the pace of a client")]
+impl Pace {
+    fn new(burst: u64) -> Pace {
+        let blocks = VecDeque::from([(0, Duration::ZERO)]);
+        Pace { blocks, burst, allowed: burst as f64, last: Duration::ZERO }
+    }
+
+    /// So many transactions are in blocks by now.
+    fn note(&mut self, done: u64, now: Duration) {
+        self.blocks.push_back((done, now));
+        if self.blocks.len() > BLOCKS {
+            self.blocks.pop_front();
+        }
+    }
+
+    /// How many may be sent in all by now.
+    fn allow(&mut self, sent: u64, now: Duration) -> u64 {
+        let between = now.saturating_sub(std::mem::replace(&mut self.last, now)).as_secs_f64();
+        let most = (sent + self.burst) as f64;
+        let (first, last) = (self.blocks[0], self.blocks[self.blocks.len() - 1]);
+        self.allowed = match last.0 - first.0 {
+            0 => most,
+            done => {
+                let seconds = (last.1 - first.1).as_secs_f64();
+                most.min(self.allowed + FASTER * done as f64 / seconds * between)
+            }
+        };
+        self.allowed as u64
+    }
+}
+
 /// Keeps watch; [`Watch::look`] is called again and again.
 pub struct Watch {
     connection: Connection,
@@ -81,6 +127,7 @@ pub struct Watch {
     /// Transactions in blocks since the first look, and those given up: sent, and yet neither in a
     /// block nor waiting.
     done: u64,
+    pace: Pace,
     /// When a block with transactions or another count of the mempool was last seen.
     moved: Instant,
     pub watched: Watched,
@@ -96,7 +143,17 @@ impl Watch {
         let begin = processes.usage();
         let watched = Watched::default();
         let moved = Instant::now();
-        Ok(Watch { connection, processes, room, begin, looks: 0, done: 0, moved, watched })
+        Ok(Watch {
+            connection,
+            processes,
+            room,
+            begin,
+            looks: 0,
+            done: 0,
+            pace: Pace::new(room / 2),
+            moved,
+            watched,
+        })
     }
 
     /// One look at everything whose time has come, then a short rest. Gives the height.
@@ -110,8 +167,8 @@ impl Watch {
             let waiting = number(&answer["total"]);
             // What is on its way to the mempool is in neither of its counts: by the second rule it
             // finds room when it comes.
-            let allowed = (sent + self.room.saturating_sub(waiting)).min(self.done + self.room);
-            board.allow(allowed);
+            let room = (sent + self.room.saturating_sub(waiting)).min(self.done + self.room);
+            board.allow(room.min(self.pace.allow(sent, board.begin.elapsed())));
             if waiting != self.watched.mempool_left {
                 self.moved = Instant::now();
             }
@@ -158,6 +215,7 @@ impl Watch {
         let headers = blocks::headers(&mut self.connection, first, last).await?;
         let transactions = headers.iter().map(|header| header.transactions).sum::<u64>();
         self.done += transactions;
+        self.pace.note(self.done, board.begin.elapsed());
         if transactions > 0 {
             self.moved = Instant::now();
         }
