@@ -2,7 +2,6 @@
 //! the search index and the snapshots told. Decides nothing.
 
 use super::halt;
-use super::pace::Pace;
 use crate::abci::Application;
 use crate::engine::{
     upgrade, Block, BlockOutcome, CheckRequest, ChunkVerdict, Engine, Genesis, GenesisOutcome,
@@ -64,7 +63,6 @@ pub(super) struct App {
     /// Of the same block: how many there are, and how many did not do what they asked for.
     pub counts: Mutex<(usize, usize)>,
     pub heart: Arc<Heart>,
-    pub pace: Pace,
     pub home: PathBuf,
     pub statesync: statesync::Service,
 }
@@ -105,8 +103,7 @@ impl Application for App {
     }
 
     fn prepare_proposal(&self, proposal: Proposal) -> Result<Vec<Bytes>, Fault> {
-        let max_tx_bytes = proposal.max_tx_bytes.min(self.pace.most());
-        self.engine.prepare_proposal(&Proposal { max_tx_bytes, ..proposal })
+        self.engine.prepare_proposal(&proposal)
     }
 
     fn process_proposal(&self, proposal: Proposal) -> Result<ProposalVerdict, Fault> {
@@ -114,8 +111,7 @@ impl Application for App {
     }
 
     fn finalize_block(&self, block: Block) -> Result<BlockOutcome, Fault> {
-        let execute = || self.engine.finalize_block(&block);
-        let outcome = self.pace.executing(&block, execute).inspect_err(|fault| {
+        let outcome = self.engine.finalize_block(&block).inspect_err(|fault| {
             // Before anybody hears of the halt: tools act on the file when the process ends.
             if matches!(fault, Fault::Upgrade(_)) {
                 halt::write(&self.home, &self.engine);

@@ -14,7 +14,6 @@ pub mod halt;
 pub mod health;
 pub mod mismatch;
 pub mod notify;
-mod pace;
 mod readiness;
 pub mod supervisor;
 
@@ -36,7 +35,6 @@ use api::Api;
 use application::{App, Heart};
 use health::Health;
 use notify::Manager;
-use pace::Pace;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,8 +190,7 @@ fn application(engine: &Arc<Engine>, config: &Config, heart: Arc<Heart>) -> Resu
     let (sketches, counts) = Default::default();
     let home = config.home.clone();
     let statesync = statesync(config, reader)?;
-    let pace = Pace::default();
-    Ok(App { engine, queries, gate, search, sketches, counts, heart, pace, home, statesync })
+    Ok(App { engine, queries, gate, search, sketches, counts, heart, home, statesync })
 }
 
 /// How often the supervisor started us again, if there is one.

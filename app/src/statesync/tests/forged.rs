@@ -162,7 +162,7 @@ fn a_version_that_the_state_does_not_follow_is_found_when_it_is_whole() {
     let state = state_of(50);
     let file = made(folder.path(), &state);
     // A node that knows the next version, too, may take a snapshot of it.
-    let knows = Settings { app_version: APP_VERSION + 1, ..BY_HAND };
+    let knows = Settings { newest_version: APP_VERSION + 1, ..BY_HAND };
     let service = Service::start(&folder.path().join("other"), knows).unwrap();
     let lie = forged(&file, |it| it.app_version += 1);
     assert_eq!(service.offer(&lie, &state.app_hash()).unwrap(), OfferVerdict::Accept);
