@@ -45,7 +45,7 @@ fn next_version() -> PathBuf {
     place.join("cyberd")
 }
 
-/// Links a folder's files into another; what is of this crate is left out, and what is there.
+/// Links a folder's files into another, but those of this crate and what is there and as new.
 fn link(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder").flatten() {
@@ -57,10 +57,15 @@ fn link(from: &Path, to: &Path) {
             continue;
         }
         let (from, to) = (entry.path(), to.join(&name));
+        let written = |path: &Path| path.metadata().and_then(|it| it.modified()).ok();
         if from.is_dir() {
             link(&from, &to);
-        } else if !to.exists() && std::fs::hard_link(&from, &to).is_err() {
-            std::fs::copy(&from, &to).expect("copied");
+        } else if written(&to) < written(&from) {
+            // Compiled again since the last time, or not there yet.
+            std::fs::remove_file(&to).ok();
+            if std::fs::hard_link(&from, &to).is_err() {
+                std::fs::copy(&from, &to).expect("copied");
+            }
         }
     }
 }
