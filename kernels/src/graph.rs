@@ -148,8 +148,8 @@ impl Graph {
     }
 
     /// Computes one round from `codes`, the [`code::starting_codes`], which the answer has its room
-    /// from. Another thread pauses it or ends it early through `control`. Whatever the answer, the graph is
-    /// ready for the next round.
+    /// from. Another thread pauses it or ends it early through `control`. Whatever the answer, the
+    /// graph is ready for the next round.
     pub fn run(
         &mut self,
         parameters: &Parameters,

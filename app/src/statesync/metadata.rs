@@ -48,7 +48,8 @@ pub(super) fn element_bytes(table: Table) -> Option<u64> {
 }
 
 impl Metadata {
-    /// Whether a program that knows the rules up to version `newest` can go on from it; if not, why.
+    /// Whether a program that knows the rules up to version `newest` can go on from it; else why
+    /// not.
     pub fn check_version(&self, newest: u64) -> Result<(), String> {
         let made = self.app_version;
         if (1..=newest).contains(&made) {
