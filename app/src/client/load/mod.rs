@@ -22,7 +22,7 @@
 //! | [`genesis`] | the chain that is loaded, as changes to the development chain |
 //! | [`make`], [`stock`] | transactions, made and encoded ahead on all cores |
 //! | [`send`], [`http`] | connections |
-//! | [`watch`], [`process`] | heights, mempool, processor time and memory meanwhile |
+//! | [`watch`], `pace`, [`process`] | heights, mempool, how much may be sent, processor time, memory |
 //! | [`blocks`], [`report`] | what the chain says afterwards |
 //! | [`flood`] | bad transactions beside the good ones |
 //! | [`spawn`] | a node to load, for one run |
@@ -37,6 +37,7 @@ pub mod genesis;
 pub mod http;
 pub mod make;
 pub mod options;
+mod pace;
 pub mod process;
 pub mod report;
 pub mod send;

@@ -3,12 +3,12 @@
 
 use super::blocks;
 use super::http::{number, Connection};
+use super::pace::Pace;
 use super::process::{Process, Usage};
 use super::send::Board;
 use crate::client::Failure;
 use serde::Serialize;
 use serde_json::json;
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{sleep, Instant};
@@ -19,9 +19,6 @@ const LOOK: Duration = Duration::from_millis(20);
 const MEMPOOL_EVERY: u64 = 2;
 /// Processes are looked at so often.
 const PROCESSES_EVERY: u64 = 25;
-/// Blocks that the pace is taken from, and how much faster is tried.
-const BLOCKS: usize = 8;
-const FASTER: f64 = 1.2;
 /// What has been neither in a block nor in the mempool for so long is not on its way any more. A
 /// broadcast is answered long before its check on a slow machine: empty blocks alone say nothing.
 const LOST: Duration = Duration::from_secs(5);
@@ -72,48 +69,6 @@ pub struct Watched {
     pub mempool_left: u64,
     /// Load, CometBFT, application; absent where there is no such process here.
     pub used: [Option<Used>; 3],
-}
-
-/// Sends somewhat faster than blocks took transactions lately. Blocks then are alike; sent as soon
-/// as there is room, every other one would take all that waits, and nothing could come meanwhile.
-struct Pace {
-    /// Transactions in blocks so far and the moments they were seen, of the last [`BLOCKS`].
-    blocks: VecDeque<(u64, Duration)>,
-    /// At once, at first and after a rest.
-    burst: u64,
-    allowed: f64,
-    last: Duration,
-}
-
-#[allow(clippy::float_arithmetic, reason = "the pace of a client")]
-impl Pace {
-    fn new(burst: u64) -> Pace {
-        let blocks = VecDeque::from([(0, Duration::ZERO)]);
-        Pace { blocks, burst, allowed: burst as f64, last: Duration::ZERO }
-    }
-
-    /// So many transactions are in blocks by now.
-    fn note(&mut self, done: u64, now: Duration) {
-        self.blocks.push_back((done, now));
-        if self.blocks.len() > BLOCKS {
-            self.blocks.pop_front();
-        }
-    }
-
-    /// How many may be sent in all by now.
-    fn allow(&mut self, sent: u64, now: Duration) -> u64 {
-        let between = now.saturating_sub(std::mem::replace(&mut self.last, now)).as_secs_f64();
-        let most = (sent + self.burst) as f64;
-        let (first, last) = (self.blocks[0], self.blocks[self.blocks.len() - 1]);
-        self.allowed = match last.0 - first.0 {
-            0 => most,
-            done => {
-                let seconds = (last.1 - first.1).as_secs_f64();
-                most.min(self.allowed + FASTER * done as f64 / seconds * between)
-            }
-        };
-        self.allowed as u64
-    }
 }
 
 /// Keeps watch; [`Watch::look`] is called again and again.
