@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! boundary h ≡ 0 (mod p):  publish the running round → freeze the next one's inputs → commit
-//! after the commit:        the worker computes it beside the blocks that follow
+//! after the commit:        the worker computes it between the blocks that follow, or beside them
+//!                          where it has no time to stand still
 //! next boundary:           wait for it, publish …
 //! ```
 //!

@@ -13,6 +13,7 @@ use crate::store::Snapshot;
 use crate::telemetry::{timed, RoundPhase};
 use cyber_kernels::gpu::{Engine, Work};
 use cyber_kernels::{Control, Outcome, Pause};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -33,6 +34,8 @@ pub struct Worker {
     running: Option<u64>,
     control: Arc<Control>,
     pause: Arc<Pause>,
+    /// Whether the round that runs can wait for blocks.
+    has_time: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -52,6 +55,8 @@ impl Worker {
         let (outbox, results) = channel();
         let control = Arc::new(Control::new(Arc::clone(&pause)));
         let told = Arc::clone(&control);
+        let has_time = Arc::new(AtomicBool::new(false));
+        let says = Arc::clone(&has_time);
         let body = move || {
             give_way("rank");
             let mut engine = Engine::new(threads, device.map(Setup::into_parts));
@@ -62,6 +67,7 @@ impl Worker {
                 }
                 let limit = budget.begin();
                 engine.set_threads(budget.threads(threads));
+                says.store(budget.has_time(), Ordering::Relaxed);
                 let outcome = compute(&mut engine, &job, limit, &told);
                 budget.end();
                 if outbox.send(outcome).is_err() {
@@ -71,7 +77,15 @@ impl Worker {
         };
         let thread = std::thread::Builder::new().name("rank".into()).spawn(body);
         let thread = thread.expect("the system gives a thread");
-        Worker { jobs: Some(jobs), results, running: None, control, pause, thread: Some(thread) }
+        Worker {
+            jobs: Some(jobs),
+            results,
+            running: None,
+            control,
+            pause,
+            has_time,
+            thread: Some(thread),
+        }
     }
 
     /// Starts the round that a snapshot holds frozen, unless it runs already or none is frozen.
@@ -87,10 +101,10 @@ impl Worker {
         jobs.send(job).expect("the thread lives until the worker is dropped");
     }
 
-    /// Keeps the running round still until what this gives is dropped or somebody waits for the
-    /// round: blocks have the cores to themselves.
+    /// Keeps a running round that has time still until what this gives is dropped or somebody waits
+    /// for the round: blocks have the cores to themselves.
     pub fn stand_still(&self) -> Still {
-        self.pause.set(true);
+        self.pause.set(self.has_time.load(Ordering::Relaxed));
         Still(Arc::clone(&self.pause))
     }
 

@@ -105,7 +105,7 @@ impl Options {
                 out("connections", connections, "from 1 to 1000 are possible")
             }
             () if !(1..=1_000).contains(&self.batch) => {
-                out("batch", self.batch as u64, "from 1 to 1000, which is what the node takes")
+                out("batch", self.batch as u64, "from 1 to 1000 are possible")
             }
             () if self.rate == Some(0) => out("rate", 0, "leave it out for no limit"),
             () if matches!(self.until, Until::Seconds(0) | Until::Count(0)) => {
