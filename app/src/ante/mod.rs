@@ -214,7 +214,8 @@ fn charge_bandwidth(
             let limit = limits.max_links_per_message;
             return Err(GraphError::TooManyLinks { count, limit }.into());
         }
-        let counted = graph::handler::count(state, message, &mut earlier);
+        let several = tx.messages.len() > 1;
+        let counted = graph::handler::count(state, message, several.then_some(&mut earlier));
         cost.new_links += counted.new;
         if message.skip_existing {
             cost.passed_over += counted.existing;

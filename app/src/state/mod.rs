@@ -78,9 +78,16 @@ pub trait Read: Sync {
     /// Whether the neuron already made this link.
     fn has_link(&self, neuron: &Address, from: ParticleNumber, to: ParticleNumber) -> bool;
 
+    /// These particles' numbers, and whether the neuron made links between them, will be asked for:
+    /// time to fetch them. Changes nothing.
+    fn expect_links(&self, _neuron: &Address, _ends: &mut PairsOfParticles<'_>) {}
+
     /// How many particles and links there are; the next of each gets this number.
     fn graph_size(&self) -> (ParticleNumber, LinkNumber);
 }
+
+/// The two ends of each of some links.
+pub type PairsOfParticles<'a> = dyn Iterator<Item = [&'a Particle; 2]> + 'a;
 
 /// What [`Read::scan`] calls with each key and value.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> bool;

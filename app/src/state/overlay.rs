@@ -1,7 +1,7 @@
 //! An overlay: changes not yet applied, on top of a base that stays untouched. Rollback is to
 //! drop it. Overlays nest: a transaction's stands on the block's, the block's on a snapshot.
 
-use super::{Event, Link, Read, StoreName, Visit, Write, STORES};
+use super::{Event, Link, PairsOfParticles, Read, StoreName, Visit, Write, STORES};
 use crate::types::{Address, LinkNumber, Particle, ParticleNumber};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -153,6 +153,10 @@ impl Read for Overlay<'_> {
     fn has_link(&self, neuron: &Address, from: ParticleNumber, to: ParticleNumber) -> bool {
         let own = &self.changes.link_keys;
         own.contains(&(*neuron, from, to)) || self.base.has_link(neuron, from, to)
+    }
+
+    fn expect_links(&self, neuron: &Address, ends: &mut PairsOfParticles<'_>) {
+        self.base.expect_links(neuron, ends);
     }
 
     fn graph_size(&self) -> (ParticleNumber, LinkNumber) {

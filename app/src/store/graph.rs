@@ -7,11 +7,12 @@
 
 use super::columns::{Columns, LinkRow, Sizes};
 use super::index::Index;
-use crate::state::Link;
+use crate::state::{Link, PairsOfParticles};
 use crate::types::{Address, LinkNumber, NeuronNumber, Particle, ParticleNumber};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
+use std::hint::black_box;
 use std::sync::{Arc, OnceLock};
 
 /// Columns and the indexes over them, shared by all heights.
@@ -118,6 +119,24 @@ impl Indexed {
         let hash = self.particles.hash(|hasher| feed_particle(particle, hasher));
         let same = |number| self.columns.particle(ParticleNumber(number)) == *particle;
         self.particles.find(hash, length, same).map(ParticleNumber)
+    }
+
+    /// Reads ahead what asking for these particles, and for this neuron's links between them, reads.
+    fn expect(&self, address: &Address, ends: &mut PairsOfParticles<'_>, sizes: Sizes) {
+        let hash = |particle: &Particle| self.particles.hash(|it| feed_particle(particle, it));
+        let hashes: Vec<u64> = ends.flatten().map(hash).collect();
+        let numbers = self.particles.expect(&hashes, sizes.particles, |number| {
+            black_box(self.columns.particle(ParticleNumber(number)));
+        });
+        let Some(neuron) = self.neuron_number(address, sizes.neurons) else { return };
+        let hash = |pair: &[Option<u32>]| {
+            let ends = (neuron, ParticleNumber(pair[0]?), ParticleNumber(pair[1]?));
+            Some(self.links.hash(|hasher| feed_link(ends, hasher)))
+        };
+        let hashes: Vec<u64> = numbers.chunks_exact(2).filter_map(hash).collect();
+        self.links.expect(&hashes, sizes.links, |number| {
+            black_box(self.columns.link(LinkNumber(number)));
+        });
     }
 
     fn neuron_number(&self, address: &Address, length: u32) -> Option<NeuronNumber> {
@@ -287,6 +306,11 @@ impl Graph {
                 |additions: &Arc<Additions>| additions.maps().particles.get(particle).copied();
             self.staged.iter().find_map(find).map(ParticleNumber)
         })
+    }
+
+    /// See [`crate::state::Read::expect_links`].
+    pub fn expect_links(&self, address: &Address, ends: &mut PairsOfParticles<'_>) {
+        self.indexed.expect(address, ends, self.committed);
     }
 
     /// The number of a neuron.

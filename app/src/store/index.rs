@@ -14,6 +14,7 @@
 use arc_swap::ArcSwap;
 use rayon::prelude::*;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hint::black_box;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU8};
 use std::sync::Arc;
@@ -52,6 +53,15 @@ impl Table {
         self.numbers[free].store(number, Relaxed);
         self.tags[free].store(tag_of(hash), Release);
         self.used.store(self.used.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// The number that a search for a hash compares first.
+    fn candidate(&self, hash: u64) -> Option<u32> {
+        let wanted = tag_of(hash);
+        let tags = self.places(hash).map(|place| (place, self.tags[place].load(Acquire)));
+        let mut tags = tags.take_while(|(_, tag)| *tag != 0);
+        let (place, _) = tags.find(|(_, tag)| *tag == wanted)?;
+        Some(self.numbers[place].load(Relaxed))
     }
 
     /// The number with this hash for which `same` holds.
@@ -138,6 +148,22 @@ impl Index {
         table.find(hash, |number| number < length && same(number))
     }
 
+    /// Reads ahead what finding these hashes will read, and gives what is most likely found:
+    /// `column` reads what stands under a number. Nothing waits for what is read, so that all of
+    /// it comes from memory at once, where searches would wait for one place after the other.
+    pub fn expect(&self, hashes: &[u64], length: u32, column: impl Fn(u32)) -> Vec<Option<u32>> {
+        for hash in hashes {
+            let table = self.shards[shard_of(*hash)].load();
+            let place = table.places(*hash).next().unwrap_or(0);
+            black_box((table.tags[place].load(Relaxed), table.numbers[place].load(Relaxed)));
+        }
+        let candidate = |hash: &u64| self.shards[shard_of(*hash)].load().candidate(*hash);
+        let within = |hash| candidate(hash).filter(|number| *number < length);
+        let numbers: Vec<Option<u32>> = hashes.iter().map(within).collect();
+        numbers.iter().flatten().for_each(|number| column(*number));
+        numbers
+    }
+
     /// Adds a number that is not there. The writer's alone; `hash_of` gives the hash of a number
     /// that is there, for a rehash.
     pub fn insert(&self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
@@ -195,6 +221,13 @@ mod tests {
             assert_eq!(index.find(hash(number), 20_000, same), Some(number));
             assert_eq!(index.find(hash(number), number, same), None);
         }
+        // Beside another with its tag a number may be taken for it, but most are not.
+        let hashes: Vec<u64> = (0..20_000).map(hash).collect();
+        let expected = index.expect(&hashes, 20_000, |number| assert!(number < 20_000));
+        let right = (0..).zip(&expected).filter(|(number, it)| **it == Some(*number)).count();
+        assert!(right > 19_500, "{right}");
+        let beyond = index.expect(&hashes[10_000..], 10_000, |_| ());
+        assert!(beyond.iter().flatten().count() < 500, "taken for others");
         let absent = hash(20_000);
         assert_eq!(index.find(absent, u32::MAX, |other| other == 20_000), None);
         let bytes = index.bytes();

@@ -9,7 +9,7 @@ use super::commitment::{self, Commitment, Roots};
 use super::graph::Graph;
 use super::merkle::proof::{self, ProofOp};
 use super::merkle::{Inclusion, LogName, RankTree};
-use crate::state::{Link, Read, StoreName, Visit};
+use crate::state::{Link, PairsOfParticles, Read, StoreName, Visit};
 use crate::types::{Address, Hash, Height, LinkNumber, NeuronNumber, Particle, ParticleNumber};
 
 /// The state after a height.
@@ -176,6 +176,10 @@ impl Read for Snapshot {
 
     fn has_link(&self, neuron: &Address, from: ParticleNumber, to: ParticleNumber) -> bool {
         self.graph.has_link(neuron, from, to)
+    }
+
+    fn expect_links(&self, neuron: &Address, ends: &mut PairsOfParticles<'_>) {
+        self.graph.expect_links(neuron, ends);
     }
 
     fn graph_size(&self) -> (ParticleNumber, LinkNumber) {

@@ -6,6 +6,9 @@ use crate::tx::MsgCyberlink;
 use crate::types::{Address, Height, Particle};
 use std::collections::BTreeSet;
 
+/// Links from which it is worth the effort to have the state fetch them all at once.
+const EXPECTED: usize = 4;
+
 /// What a message's links are against the state: made by this neuron before, or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
@@ -24,12 +27,17 @@ pub struct Accepted {
 pub type Earlier = BTreeSet<(Particle, Particle)>;
 
 /// Counts a message's links at the door, against the state and the transaction's own earlier
-/// links. Writes nothing.
-pub fn count(state: &dyn Read, message: &MsgCyberlink, earlier: &mut Earlier) -> Count {
+/// links, which are remembered where more messages follow: in a message no two are alike. Writes
+/// nothing.
+pub fn count(state: &dyn Read, message: &MsgCyberlink, mut earlier: Option<&mut Earlier>) -> Count {
     let mut count = Count::default();
+    if message.links.len() >= EXPECTED {
+        let mut ends = message.links.iter().map(|link| [&link.from, &link.to]);
+        state.expect_links(&message.neuron, &mut ends);
+    }
     for link in &message.links {
         let known = exists(state, &message.neuron, &link.from, &link.to)
-            || !earlier.insert((link.from, link.to));
+            || earlier.as_mut().is_some_and(|earlier| !earlier.insert((link.from, link.to)));
         match known {
             true => count.existing += 1,
             false => count.new += 1,

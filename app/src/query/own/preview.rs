@@ -137,7 +137,7 @@ fn cost(context: &Context<'_>, tx: &Tx, tx_bytes: u32) -> Cost {
     let mut earlier = Earlier::new();
     for message in &tx.messages {
         let Msg::Cyberlink(message) = message else { continue };
-        let counted = handler::count(context.snapshot, message, &mut earlier);
+        let counted = handler::count(context.snapshot, message, Some(&mut earlier));
         cost.new_links += counted.new;
         if message.skip_existing {
             cost.passed_over += counted.existing;

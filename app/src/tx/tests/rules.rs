@@ -3,6 +3,7 @@
 use super::build::{address, bech32, cid, coin, cyberlink, pack, parts, read, send, Parts};
 use crate::error::{code, Code, Refusal};
 use crate::tx::{message, Tx};
+use crate::types::Particle;
 use cyber_proto::cosmos::bank::v1beta1::MsgSend;
 use cyber_proto::cosmos::tx::v1beta1::Fee;
 use cyber_proto::cyber::graph::v1beta1::{Link, MsgCyberlink};
@@ -107,6 +108,39 @@ fn cyberlinks_name_a_neuron_and_distinct_links_of_cids() {
         let cut = |text: &str| text.chars().take(64).collect::<String>();
         assert_eq!(refusal.log, format!("link 3 from '{}' to '{}': {words}", cut(from), cut(to)));
     }
+}
+
+#[test]
+fn the_first_link_that_breaks_a_rule_stops_the_message() {
+    let refusal = |ends: &[[&str; 2]]| {
+        let mut message = cyberlink(&[]);
+        let link = |[from, to]: &[&str; 2]| Link { from: (*from).into(), to: (*to).into() };
+        message.links = ends.iter().map(link).collect();
+        let Refusal { code, log } = message_refusal(pack(&message));
+        (code, log.split(' ').nth(1).map(str::to_owned))
+    };
+    let (one, two) = (&*cid(1), &*cid(2));
+    let at = |code, place: &str| (code, Some(place.to_owned()));
+    let repeated = refusal(&[[one, two], [two, one], [one, two], [one, one], [one, "no"]]);
+    assert_eq!(repeated, at(code::LINK_EXISTS, "2"));
+    let broken = refusal(&[[one, two], [one, "no"], [one, two]]);
+    assert_eq!(broken, at(code::INVALID_PARTICLE, "1"));
+}
+
+#[test]
+fn links_between_digests_that_begin_alike_are_not_taken_for_one() {
+    let like = |last: u8| {
+        let mut digest = [7; 32];
+        digest[31] = last;
+        Particle(digest).to_cid()
+    };
+    let mut message = cyberlink(&[]);
+    let link = |from: u8, to: u8| Link { from: like(from), to: like(to) };
+    message.links = vec![link(1, 2), link(1, 3), link(2, 1), link(3, 1)];
+    let read = |message: &MsgCyberlink| tx(&parts(vec![pack(message)], 1)).validate_messages();
+    assert_eq!(read(&message), Ok(()));
+    message.links.push(link(2, 1));
+    assert_eq!(read(&message).expect_err("stands twice").code, code::LINK_EXISTS);
 }
 
 #[test]
