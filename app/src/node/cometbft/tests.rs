@@ -43,7 +43,7 @@ fn settings_hold_the_nodes_values_and_keep_what_the_owner_changed() {
     assert_eq!(read["p2p"]["persistent_peers"].as_str(), Some("ab@127.0.0.1:1,cd@127.0.0.1:2"));
     assert_eq!(read["p2p"]["allow_duplicate_ip"].as_bool(), Some(true));
     assert_eq!(read["consensus"]["timeout_commit"].as_str(), Some("250ms"));
-    assert!(text.contains("# Importers send transactions in batches"), "reasons stay");
+    assert!(text.contains("# A batch of large transactions"), "reasons stay");
 
     std::fs::write(home.settings(), text.replace("size = 50000\n", "size = 7\n")).expect("edit");
     home.write_settings(&Settings { block_time_ms: 1000, ..settings(true) }).expect("again");
