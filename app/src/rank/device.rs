@@ -119,7 +119,7 @@ impl Source for FrozenGraph {
 /// What a round may take of the node. How long a worker: as long as the CPU, starting after it,
 /// would still be done by the next boundary, and no more than half of the time between two
 /// boundaries. How many threads: all but one where that is fast enough; then it also stands still
-/// while a block is executed. A node that catches up has no such time and uses all its cores at once.
+/// while a block is executed. A node that catches up has no such time and uses all its cores.
 #[derive(Default)]
 pub struct Budget {
     began: Option<Instant>,
@@ -150,8 +150,8 @@ impl Budget {
         (between / 2).min(after_cpu).clamp(LEAST, MOST)
     }
 
-    /// Whether rounds can wait for blocks: the last one took less than a quarter of the time between
-    /// two boundaries.
+    /// Whether rounds can wait for blocks: the last one took less than a quarter of the time
+    /// between two boundaries.
     pub fn has_time(&self) -> bool {
         self.between.is_some_and(|between| self.took * 4 < between)
     }

@@ -121,7 +121,7 @@ impl Indexed {
         self.particles.find(hash, length, same).map(ParticleNumber)
     }
 
-    /// Reads ahead what asking for these particles, and for this neuron's links between them, reads.
+    /// Reads ahead what asking for these particles, and this neuron's links between them, reads.
     fn expect(&self, address: &Address, ends: &mut PairsOfParticles<'_>, sizes: Sizes) {
         let hash = |particle: &Particle| self.particles.hash(|it| feed_particle(particle, it));
         let hashes: Vec<u64> = ends.flatten().map(hash).collect();

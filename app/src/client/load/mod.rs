@@ -22,7 +22,7 @@
 //! | [`genesis`] | the chain that is loaded, as changes to the development chain |
 //! | [`make`], [`stock`] | transactions, made and encoded ahead on all cores |
 //! | [`send`], [`http`] | connections |
-//! | [`watch`], `pace`, [`process`] | heights, mempool, how much may be sent, processor time, memory |
+//! | [`watch`], `pace`, [`process`] | heights, mempool, what may be sent, processor time, memory |
 //! | [`blocks`], [`report`] | what the chain says afterwards |
 //! | [`flood`] | bad transactions beside the good ones |
 //! | [`spawn`] | a node to load, for one run |

@@ -53,7 +53,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// What may be sent in the quarter second after blocks, a second apart, of so many transactions.
+    /// What may be sent in the quarter second after blocks of so many transactions, a second apart.
     fn after(blocks: &[u64]) -> u64 {
         let mut pace = Pace::new(1_000);
         let (mut done, mut now) = (0, Duration::ZERO);
