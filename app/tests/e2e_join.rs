@@ -8,8 +8,8 @@ mod support;
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use support::{answer, cyberd, free_ports, get, http, is_whole, links, text, until_restored};
-use support::{with_snapshots, Chain, Process};
+use support::{answer, cyberd, free_ports, get, http, is_whole, joinable, text, until_restored};
+use support::{Chain, Process};
 
 /// A port where nobody listens.
 const DEAD: &str = "http://127.0.0.1:1";
@@ -107,11 +107,7 @@ fn two_nodes_join_by_a_network_file_one_trusting_a_block_the_other_two_servers()
     let folder = tempfile::tempdir().expect("a folder");
     let home = |name: &str| folder.path().join(name).join("home");
     let first = home("first");
-    with_snapshots(&first);
-    let lines = links::around("dog", 400);
-    let file = links::write(&folder.path().join("links.tsv"), &lines);
-    let flags = ["--block-time", "300ms", "--links", file.to_str().expect("UTF-8")];
-    let (mut chain, _) = Chain::dev(&first, free_ports(), &flags);
+    let (mut chain, _) = joinable(&first);
     let behind = chain.height();
     chain.reach((behind / 20 + 1) * 20 + 3);
 

@@ -8,7 +8,7 @@ mod support;
 use nix::sys::signal::Signal;
 use std::path::Path;
 use std::time::Instant;
-use support::{answer, free_ports, is_whole, links, text, until_restored};
+use support::{answer, free_ports, is_whole, joinable, text, until_restored};
 use support::{with_snapshots, Chain};
 
 /// Tells a home's CometBFT to join by state sync, trusting the block of a height.
@@ -28,14 +28,7 @@ fn trust(home: &Path, rpc: u16, height: &str, hash: &str) {
 fn a_second_node_joins_by_state_sync_and_answers_ranks_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = folder.path().join("first/home");
-    with_snapshots(&first);
-    let lines = links::around("dog", 400);
-    let file = links::write(&folder.path().join("links.tsv"), &lines);
-    // CometBFT ends block sync at the height its peers last told, up to ten seconds old, and hands
-    // on what is missing then at ten blocks a second: a chain of ten a second is never caught up
-    // with.
-    let flags = ["--block-time", "300ms", "--links", file.to_str().expect("UTF-8")];
-    let (mut chain, _) = Chain::dev(&first, free_ports(), &flags);
+    let (mut chain, links) = joinable(&first);
     let behind = chain.height();
     chain.reach(behind + 45);
 
@@ -70,5 +63,5 @@ fn a_second_node_joins_by_state_sync_and_answers_ranks_at_once() {
     assert_eq!(ask(&first), ask(&second), "and so they are after a kill");
     again.process.signal(Signal::SIGTERM);
     let exported = answer(&second, &["export"]);
-    assert_eq!(exported["app_state"]["graph"]["links"].as_array().map(Vec::len), Some(lines.len()));
+    assert_eq!(exported["app_state"]["graph"]["links"].as_array().map(Vec::len), Some(links));
 }

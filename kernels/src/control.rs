@@ -20,6 +20,11 @@ impl Control {
         Control { aborted: AtomicBool::new(false), pause }
     }
 
+    /// The switch that its rounds stand still under.
+    pub fn pause(&self) -> &Arc<Pause> {
+        &self.pause
+    }
+
     /// Ends the round that runs and each that would begin.
     pub fn abort(&self) {
         self.aborted.store(true, Ordering::Relaxed);

@@ -33,7 +33,6 @@ pub struct Worker {
     results: Receiver<Result<Outcome, cyber_kernels::Error>>,
     running: Option<u64>,
     control: Arc<Control>,
-    pause: Arc<Pause>,
     /// Whether the round that runs can wait for blocks.
     has_time: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -53,7 +52,7 @@ impl Worker {
     ) -> Worker {
         let (jobs, inbox) = channel::<Job>();
         let (outbox, results) = channel();
-        let control = Arc::new(Control::new(Arc::clone(&pause)));
+        let control = Arc::new(Control::new(pause));
         let told = Arc::clone(&control);
         let has_time = Arc::new(AtomicBool::new(false));
         let says = Arc::clone(&has_time);
@@ -77,15 +76,7 @@ impl Worker {
         };
         let thread = std::thread::Builder::new().name("rank".into()).spawn(body);
         let thread = thread.expect("the system gives a thread");
-        Worker {
-            jobs: Some(jobs),
-            results,
-            running: None,
-            control,
-            pause,
-            has_time,
-            thread: Some(thread),
-        }
+        Worker { jobs: Some(jobs), results, running: None, control, has_time, thread: Some(thread) }
     }
 
     /// Starts the round that a snapshot holds frozen, unless it runs already or none is frozen.
@@ -104,13 +95,14 @@ impl Worker {
     /// Keeps a running round that has time still until what this gives is dropped or somebody waits
     /// for the round: blocks have the cores to themselves.
     pub fn stand_still(&self) -> Still {
-        self.pause.set(self.has_time.load(Ordering::Relaxed));
-        Still(Arc::clone(&self.pause))
+        let pause = self.control.pause();
+        pause.set(self.has_time.load(Ordering::Relaxed));
+        Still(Arc::clone(pause))
     }
 
     /// Waits for the running round.
     pub fn finish(&mut self) -> Result<Outcome, Fault> {
-        self.pause.set(false);
+        self.control.pause().set(false);
         let round = self.running.take();
         let outcome = self.results.recv().map_err(|_| {
             Fault::Consensus(format!("the rank worker died in round {}", round.unwrap_or(0)))

@@ -55,31 +55,13 @@ impl Table {
         self.used.store(self.used.load(Relaxed) + 1, Relaxed);
     }
 
-    /// The number that a search for a hash compares first.
-    fn candidate(&self, hash: u64) -> Option<u32> {
+    /// The numbers that a search for a hash compares, in its order.
+    fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
         let wanted = tag_of(hash);
         let tags = self.places(hash).map(|place| (place, self.tags[place].load(Acquire)));
-        let mut tags = tags.take_while(|(_, tag)| *tag != 0);
-        let (place, _) = tags.find(|(_, tag)| *tag == wanted)?;
-        Some(self.numbers[place].load(Relaxed))
-    }
-
-    /// The number with this hash for which `same` holds.
-    fn find(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
-        let wanted = tag_of(hash);
-        for place in self.places(hash) {
-            match self.tags[place].load(Acquire) {
-                0 => return None,
-                tag if tag == wanted => {
-                    let number = self.numbers[place].load(Relaxed);
-                    if same(number) {
-                        return Some(number);
-                    }
-                }
-                _ => {}
-            }
-        }
-        None
+        let taken = tags.take_while(|(_, tag)| *tag != 0);
+        let alike = taken.filter(move |(_, tag)| *tag == wanted);
+        alike.map(|(place, _)| self.numbers[place].load(Relaxed))
     }
 
     /// All numbers, in no order.
@@ -145,7 +127,8 @@ impl Index {
     /// The number below `length` with this hash for which `same` holds.
     pub fn find(&self, hash: u64, length: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
         let table = self.shards[shard_of(hash)].load();
-        table.find(hash, |number| number < length && same(number))
+        let found = table.candidates(hash).find(|number| *number < length && same(*number));
+        found
     }
 
     /// Reads ahead what finding these hashes will read, and gives what is most likely found:
@@ -157,7 +140,7 @@ impl Index {
             let place = table.places(*hash).next().unwrap_or(0);
             black_box((table.tags[place].load(Relaxed), table.numbers[place].load(Relaxed)));
         }
-        let candidate = |hash: &u64| self.shards[shard_of(*hash)].load().candidate(*hash);
+        let candidate = |hash: &u64| self.shards[shard_of(*hash)].load().candidates(*hash).next();
         let within = |hash| candidate(hash).filter(|number| *number < length);
         let numbers: Vec<Option<u32>> = hashes.iter().map(within).collect();
         numbers.iter().flatten().for_each(|number| column(*number));

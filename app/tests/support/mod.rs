@@ -283,6 +283,20 @@ pub fn with_snapshots(home: &Path) {
     with_settings(home, &[("store.snapshot_interval", "20")]);
 }
 
+/// A chain in this home for others to join, with a snapshot every 20 heights, and how many links of
+/// the sample it holds.
+///
+/// CometBFT ends block sync at the height its peers last told, up to ten seconds old, and hands on
+/// what is missing then at ten blocks a second: a chain of ten a second is never caught up with.
+pub fn joinable(home: &Path) -> (Chain, usize) {
+    with_snapshots(home);
+    let beside = home.parent().expect("a home in a folder");
+    let lines = links::around("dog", 400);
+    let file = links::write(&beside.join("links.tsv"), &lines);
+    let flags = ["--block-time", "300ms", "--links", file.to_str().expect("UTF-8")];
+    (Chain::dev(home, free_ports(), &flags).0, lines.len())
+}
+
 /// Makes a home with settings of the application.
 pub fn with_settings(home: &Path, settings: &[(&str, &str)]) {
     let text = cyberd::config::file_text(settings);

@@ -22,7 +22,7 @@ const PROCESSES_EVERY: u64 = 25;
 /// What has been neither in a block nor in the mempool for so long is not on its way any more. A
 /// broadcast is answered long before its check on a slow machine: empty blocks alone say nothing.
 const LOST: Duration = Duration::from_secs(5);
-/// A mempool that stays as it is for so long is not emptied any more.
+/// Where nothing has moved for so long, nothing does any more: without blocks, too.
 const STUCK: Duration = Duration::from_secs(30);
 
 /// The processes that are measured.
@@ -158,7 +158,7 @@ impl Watch {
             self.look(board).await?;
             let left = self.watched.mempool_left;
             let over = self.done + refused >= board.sent.load(Ordering::Relaxed);
-            if (left == 0 && over) || (left > 0 && self.moved.elapsed() > STUCK) {
+            if (left == 0 && over) || self.moved.elapsed() > STUCK {
                 return Ok(());
             }
         }
