@@ -2,9 +2,9 @@
 //! and replaced values took.
 //!
 //! Invariants: the copy is opened, and its height and app hash compared with the original's,
-//! before it takes the original's place; that is one exchange of two names, so a kill at any
-//! moment leaves one whole state under the right name. What it leaves beside it goes with the next
-//! run. Deliberately absent: CometBFT's databases.
+//! before it takes the original's place, and it takes it only where it is smaller; that is one
+//! exchange of two names, so a kill at any moment leaves one whole state under the right name. What
+//! it leaves beside it goes with the next run. Deliberately absent: CometBFT's databases.
 
 use super::backend::{Backend, Disk, SledDisk, WriteSet};
 use super::tables::{CHECKPOINTS, JOURNAL};
@@ -47,9 +47,12 @@ pub fn compact(folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<Compacted, F
         )));
     }
     let bytes_after = size(&fresh)?;
-    exchange(&fresh, folder)?;
+    // A copy of what is compact already may come out some bytes larger: it gives nothing back.
+    if bytes_after < bytes_before {
+        exchange(&fresh, folder)?;
+    }
     remove(&fresh)?;
-    Ok(Compacted { height: after.0, bytes_before, bytes_after })
+    Ok(Compacted { height: after.0, bytes_before, bytes_after: bytes_after.min(bytes_before) })
 }
 
 /// Where the copy is made, and after the exchange the original is.
