@@ -80,7 +80,7 @@ fn blocks(folder: &Path, links: u64, part: usize) {
         ("links, a transaction each, checked before", 10_000, 1, true),
         ("links, ten a transaction", 5_000, 10, false),
         ("links, a hundred a transaction", 1_000, 100, false),
-        ("500 transactions of a link", 500, 1, true),
+        ("links, a transaction each, checked before", 500, 1, true),
         ("sends", 10_000, 0, false),
     ];
     for (name, txs, each, is_checked) in cases {
@@ -163,7 +163,7 @@ fn floods(folder: &Path, links: u64, part: usize) {
         (0..count).map(sign).collect()
     };
     let unsigned: Vec<_> = good.iter().map(|tx| tx.slice(..tx.len() - 66)).collect();
-    let long = TxOptions { memo: "m".repeat(130_000), ..TxOptions::default() };
+    let long = TxOptions { memo: "m".repeat(140_000), ..TxOptions::default() };
     let oversized: Vec<_> = {
         let wallet = &signer.wallets[0];
         let message = wallet.link_message(&[(common::particle(1), common::particle(2))], false);
@@ -176,7 +176,7 @@ fn floods(folder: &Path, links: u64, part: usize) {
     let cases = [
         ("unpayable: neurons without stake", unknown),
         ("unsigned", unsigned),
-        ("oversized: 130 kB", oversized),
+        ("oversized: 140 kB", oversized),
         ("duplicates", good),
     ];
     for (name, txs) in cases {
