@@ -8,8 +8,9 @@
 
 use super::adapter;
 use super::ahead::Ahead;
+use super::convert::put;
 use super::convert::wire::{self, request::Value as Request, response::Value as Response};
-use super::frame::{put, Frame, FrameError, Frames};
+use super::frame::{Frame, FrameError, Frames};
 use super::method::{Kind, Method};
 use super::server::{Line, Shared};
 use super::socket::Socket;
@@ -78,7 +79,7 @@ pub(super) fn serve(shared: &Shared, line: &Line) {
 /// Answers a connection that is not served at all.
 pub(super) fn refuse(socket: &Socket, reason: String) {
     let mut out = Vec::new();
-    put(&wire::Response { value: Some(exception(reason)) }, &mut out);
+    put(exception(reason), &mut out);
     // It is closed either way.
     let _ = (&mut &*socket).write_all(&out);
     socket.shutdown(Shutdown::Both);
@@ -98,7 +99,7 @@ impl<'a> Wire<'a> {
     }
 
     fn put(&mut self, value: Response) {
-        put(&wire::Response { value: Some(value) }, &mut self.out);
+        put(value, &mut self.out);
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -258,8 +259,7 @@ fn answer_checks(
         let mut checked = check(shared, checks).into_iter();
         for reply in replies {
             let reply = reply.or_else(|| checked.next().map(Response::CheckTx));
-            let value = Some(reply.expect("one answer for each check"));
-            put(&wire::Response { value }, out);
+            put(reply.expect("one answer for each check"), out);
         }
         if ahead.is_empty() || out.len() > OUT_MAX {
             write_out(&line.socket, out)?;
@@ -374,7 +374,7 @@ fn write_slots(socket: &Socket, slots: &Receiver<Slot>) {
                 reply
             }
         };
-        put(&wire::Response { value: Some(reply) }, &mut out);
+        put(reply, &mut out);
         if out.len() > OUT_MAX {
             write(&mut out);
         }

@@ -3,11 +3,13 @@
 //! What the wire may say and the chain cannot (a negative height, a validator without an ed25519
 //! key) is a [`Fault`]: CometBFT never sends it. Every event attribute is indexed.
 
+use super::frame;
 use crate::engine as own;
 use crate::error::Fault;
 use crate::state::Event;
 use crate::types::{Hash, Height};
 use prost::bytes::Bytes;
+use prost::Message;
 use rayon::prelude::*;
 
 /// The wire's types, for the other files of this folder.
@@ -211,6 +213,47 @@ fn events(events: Vec<Event>) -> Vec<wire::Event> {
     events.into_iter().map(event).collect()
 }
 
+/// An answer as it goes over the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Answer {
+    #[prost(message, optional, tag = "21")]
+    finalize_block: Option<FinalizedBlock>,
+}
+
+/// `ResponseFinalizeBlock` with results that are encoded already: on the wire a message and bytes
+/// are the same.
+#[derive(Clone, PartialEq, prost::Message)]
+struct FinalizedBlock {
+    #[prost(message, repeated, tag = "1")]
+    events: Vec<wire::Event>,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    tx_results: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "3")]
+    validator_updates: Vec<wire::ValidatorUpdate>,
+    #[prost(message, optional, tag = "4")]
+    consensus_param_updates: Option<params::ConsensusParams>,
+    #[prost(bytes = "bytes", tag = "5")]
+    app_hash: Bytes,
+}
+
+/// Puts an answer behind those waiting to be written. The results of a block, which may be tens of
+/// megabytes, are encoded, and let go, on all cores.
+pub fn put(answer: wire::response::Value, out: &mut Vec<u8>) {
+    let block = match answer {
+        wire::response::Value::FinalizeBlock(block) => block,
+        other => return frame::put(&wire::Response { value: Some(other) }, out),
+    };
+    let encoded = |result: wire::ExecTxResult| result.encode_to_vec();
+    let block = FinalizedBlock {
+        events: block.events,
+        tx_results: block.tx_results.into_par_iter().map(encoded).collect(),
+        validator_updates: block.validator_updates,
+        consensus_param_updates: block.consensus_param_updates,
+        app_hash: block.app_hash,
+    };
+    frame::put(&Answer { finalize_block: Some(block) }, out);
+}
+
 pub fn committed(retain: Height) -> wire::ResponseCommit {
     wire::ResponseCommit { retain_height: signed(retain) }
 }
@@ -347,6 +390,36 @@ mod tests {
         assert_eq!((checked.codespace.as_str(), checked.code), ("graph", 2));
         assert!(checked.events[0].attributes.iter().all(|attribute| attribute.index));
         assert_eq!(checked.events, delivered(result).events);
+    }
+
+    #[test]
+    fn a_block_is_written_as_the_wire_has_it() {
+        let result = |number: i64| {
+            let event = Event::new("cyberlink").with("neuron", "n").with("to", number);
+            let log = "l".repeat(number as usize % 300);
+            own::TxResult {
+                code: code::OK,
+                data: Bytes::from_static(b"d"),
+                log,
+                gas_wanted: number,
+                gas_used: -number,
+                events: vec![event; number as usize % 3],
+            }
+        };
+        for count in [0, 1, 1_000] {
+            let block = block_outcome(own::BlockOutcome {
+                events: vec![Event::new("round").with("number", count)],
+                results: (0..count).map(result).collect(),
+                validator_updates: Vec::new(),
+                consensus_params: None,
+                app_hash: [7; 32],
+            });
+            let answer = wire::response::Value::FinalizeBlock(block);
+            let (mut ours, mut theirs) = (vec![1], vec![1]);
+            frame::put(&wire::Response { value: Some(answer.clone()) }, &mut theirs);
+            put(answer, &mut ours);
+            assert!(ours == theirs, "{count} results");
+        }
     }
 
     #[test]
