@@ -73,7 +73,7 @@ fn fill(folder: &Path, size: Size) -> Store {
     (0..size.keys).for_each(|index| set_key(&mut overlay, index, 0));
     add_links(&mut overlay, size, size.links, 0, Height(0));
     let started = Instant::now();
-    let genesis = store.stage_genesis(Height(1), overlay.changes(), None);
+    let genesis = store.stage_genesis(Height(1), overlay.into_changes(), None);
     println!("genesis staged in {:?}", started.elapsed());
     let first = store.stage_on(&genesis, Height(1), Overlay::new(&*empty).changes(), None);
     let started = Instant::now();

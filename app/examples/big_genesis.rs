@@ -12,7 +12,8 @@ use cyberd::engine::{Block, Engine, Options, Time};
 use cyberd::store::{self, Store};
 use cyberd::testkit::chain::{genesis, ChainOptions};
 use cyberd::types::{sha256, Address, Amount, Coin, Height, Particle};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 /// Neurons that have links, at most.
@@ -26,8 +27,8 @@ fn address(n: u64) -> Address {
 fn peak_mb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) / 1_000
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1_024 / 1_000_000
 }
 
 /// Links of every neuron to particles at a stride of its own: no two are the same.
@@ -55,7 +56,27 @@ fn write(path: &Path, accounts: u64, links: u64) -> BulkReference {
     writer.finish(FILE).expect("written")
 }
 
+/// The node's state in a folder, as a start opens it.
+fn open(folder: &Path) -> Engine {
+    let path = folder.join("store");
+    std::fs::create_dir_all(&path).expect("a folder");
+    let store = Store::open(&path, store::Options::default()).expect("opens");
+    let genesis_folder = Some(folder.to_owned());
+    Engine::new(store, Options { genesis_folder, ..Options::default() })
+}
+
+/// Does something and says how long it took.
+fn timed(what: &str, work: &mut dyn FnMut()) {
+    let started = Instant::now();
+    work();
+    let seconds = started.elapsed().as_secs_f64();
+    println!("{what:<12} {seconds:7.2} s, peak {} MB", peak_mb());
+}
+
 fn main() {
+    if let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from).filter(|at| at.is_dir()) {
+        return timed("start again", &mut || drop(open(&folder)));
+    }
     let sizes: Vec<u64> = std::env::args().filter_map(|text| text.parse().ok()).collect();
     let [accounts, links] = [0, 1].map(|at| sizes.get(at).copied().unwrap_or(100_000));
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -65,21 +86,8 @@ fn main() {
     let mut state = development(&options.prefix, &options.denom, &[]);
     state.bulk = Some(reference);
     let genesis = genesis(&options, serde_json::to_vec(&state).expect("JSON").into());
-    let open = || {
-        let path = folder.path().join("store");
-        std::fs::create_dir_all(&path).expect("a folder");
-        let store = Store::open(&path, store::Options::default()).expect("opens");
-        let genesis_folder = Some(folder.path().to_owned());
-        Engine::new(store, Options { genesis_folder, ..Options::default() })
-    };
-    let engine = open();
+    let engine = open(folder.path());
     let all = Instant::now();
-    let timed = |what: &str, work: &mut dyn FnMut()| {
-        let started = Instant::now();
-        work();
-        let seconds = started.elapsed().as_secs_f64();
-        println!("{what:<12} {seconds:7.2} s, peak {} MB", peak_mb());
-    };
     timed("InitChain", &mut || drop(engine.init_chain(&genesis).expect("good")));
     let time = Time { seconds: 1_700_000_000, nanos: 0 };
     let block = Block { height: Height(1), time, proposer: vec![1; 20], txs: Vec::new() };
@@ -89,5 +97,8 @@ fn main() {
     });
     println!("in all       {:7.2} s", all.elapsed().as_secs_f64());
     drop(engine);
-    timed("start again", &mut || drop(open()));
+    // As a process of its own: this one has memory that only looks used.
+    let program = std::env::current_exe().expect("this program");
+    let again = Command::new(program).arg(folder.path()).status().expect("it runs");
+    assert!(again.success(), "{again}");
 }

@@ -148,7 +148,7 @@ fn fill(folder: &Path, links: u64, accounts: usize) {
         index += 1;
     }
     cyberd::modules::graph::state::count(&mut overlay);
-    let staged = store.stage_genesis(Height(1), overlay.changes(), None);
+    let staged = store.stage_genesis(Height(1), overlay.into_changes(), None);
     let first = store.stage_on(&staged, Height(1), Overlay::new(&*empty).changes(), None);
     store.commit(first).expect("the disk takes it");
     store.checkpoint().expect("the disk takes it");

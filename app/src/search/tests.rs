@@ -39,7 +39,7 @@ impl World {
         let height = self.height.next().expect("small");
         let first = self.store.is_empty().then(|| {
             let nothing = Overlay::new(self.store.latest().as_ref()).into_changes();
-            self.store.stage_genesis(height, &nothing, None)
+            self.store.stage_genesis(height, nothing, None)
         });
         let base = match &first {
             Some(genesis) => Arc::clone(genesis.snapshot()),

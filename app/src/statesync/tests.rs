@@ -70,7 +70,7 @@ fn state_of(particles: u32) -> Arc<Snapshot> {
     let mut genesis = under_the_rules_of_the_first_version(&store);
     genesis.particles = (0..particles).map(|n| Particle(sha256(&n.to_be_bytes()))).collect();
     genesis.links = (0..particles).map(link).collect();
-    let genesis = store.stage_genesis(Height(1), &genesis, None);
+    let genesis = store.stage_genesis(Height(1), genesis, None);
     let block = store.stage_on(&genesis, Height(1), &Changes::default(), None);
     store.commit(block).unwrap()
 }

@@ -12,6 +12,7 @@ use super::staged::Publication;
 use crate::error::Fault;
 use crate::state::{StoreName, STORES};
 use crate::types::{Hash, LinkNumber, ParticleNumber};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 /// Changed keys of one store; none removes.
@@ -105,11 +106,35 @@ impl Commitment {
         let sizes = graph.sizes();
         let leaves = u64::from(sizes.particles) - self.particles.size() + u64::from(sizes.links)
             - self.links.size();
-        let parallel = is_worth_a_thread(keys, codes, leaves);
+        self.pass(is_worth_a_thread(keys, codes, leaves), version, keys, graph, codes);
+    }
+
+    /// A pass whose keys are let go, store by store, when the tree has them; on the thread that
+    /// made them, so that the allocator gives their memory to the next tree.
+    pub fn apply_whole(
+        &mut self,
+        version: u64,
+        keys: [Keys; STORES],
+        graph: &Graph,
+        codes: Option<NewCodes<'_>>,
+    ) {
+        self.pass(false, version, keys, graph, codes);
+    }
+
+    fn pass<K: Borrow<Keys>>(
+        &mut self,
+        parallel: bool,
+        version: u64,
+        keys: impl IntoIterator<Item = K> + Send,
+        graph: &Graph,
+        codes: Option<NewCodes<'_>>,
+    ) {
         let Commitment { trees, particles, links, ranks, rounds } = self;
         let keys = || {
-            for (tree, changes) in trees.iter_mut().zip(keys).filter(|(_, keys)| !keys.is_empty()) {
-                tree.apply(changes, version);
+            for (tree, changes) in trees.iter_mut().zip(keys) {
+                if !changes.borrow().is_empty() {
+                    tree.apply(changes.borrow(), version);
+                }
             }
         };
         let logs = || {

@@ -214,7 +214,7 @@ impl Store {
     pub fn stage_genesis(
         &self,
         initial_height: Height,
-        changes: &Changes,
+        changes: Changes,
         ranks: Option<&GenesisRanks>,
     ) -> Staged {
         self.stage_genesis_on(&self.latest(), initial_height, changes, ranks)
@@ -233,7 +233,7 @@ impl Store {
         &self,
         base: &Arc<Snapshot>,
         initial_height: Height,
-        changes: &Changes,
+        changes: Changes,
         ranks: Option<&GenesisRanks>,
     ) -> Staged {
         assert!(self.is_empty, "a genesis is staged on an empty store");
@@ -243,12 +243,12 @@ impl Store {
             ranks.map(|GenesisRanks { code_bits, codes, .. }| NewCodes::new(*code_bits, codes));
         let rounds = ranks.map_or(Vec::new(), |ranks| ranks.rounds.clone());
         assert_round_sizes(&rounds);
-        let content = Content { height, version: initial_height.0, changes, codes, rounds };
+        let version = initial_height.0;
         let keys: usize = changes.keys.iter().map(|keys| keys.len()).sum();
-        match base.sizes().links > 0 || keys > JOURNALED_KEYS_MAX {
-            true => staged::stage_whole(base, content),
-            false => staged::stage(base, content),
+        if base.sizes().links > 0 || keys > JOURNALED_KEYS_MAX {
+            return staged::stage_whole(base, (height, version), changes, codes, rounds);
         }
+        staged::stage(base, Content { height, version, changes: &changes, codes, rounds })
     }
 
     /// The state after a block on top of a committed snapshot, without committing it. Pure: may be

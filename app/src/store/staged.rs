@@ -101,7 +101,7 @@ impl Staged {
     }
 }
 
-/// What is staged: a block's changes, or a genesis'.
+/// What is staged: a block's changes, or those of a genesis that has a record.
 pub(super) struct Content<'a> {
     pub height: Height,
     /// The version that nodes of the trees get.
@@ -117,9 +117,26 @@ pub(super) fn stage(base: &Arc<Snapshot>, content: Content<'_>) -> Staged {
     on_top(base, own, Some(Vec::new()), content)
 }
 
-/// Stages a genesis that no record tells of.
-pub(super) fn stage_whole(base: &Arc<Snapshot>, content: Content<'_>) -> Staged {
-    on_top(base, (base.height(), base.app_hash()), None, content)
+/// Stages a genesis that no record tells of, at a height and the version of its nodes. Keys that
+/// the trees have taken over are let go: there may be millions.
+pub(super) fn stage_whole(
+    below: &Arc<Snapshot>,
+    (height, version): (Height, u64),
+    changes: Changes,
+    codes: Option<NewCodes<'_>>,
+    rounds: Vec<Vec<u8>>,
+) -> Staged {
+    let additions = below.graph().add(&changes.particles, &changes.links, rounds);
+    let graph = below.graph().with(Arc::new(additions));
+    let mut commitment = below.commitment().clone();
+    commitment.apply_whole(version, changes.keys, &graph, codes);
+    Staged {
+        snapshot: Arc::new(Snapshot::new(height, commitment, graph)),
+        base: (below.height(), below.app_hash()),
+        passes: Vec::new(),
+        retained: 0,
+        whole: true,
+    }
 }
 
 /// Stages on what is staged: one commit will make both durable.

@@ -45,7 +45,7 @@ pub fn stage(store: &Store, genesis: &Genesis, folder: Option<&Path>) -> Result<
     let ranks = init_with(&mut overlay, genesis, &state, bulk)?;
     drop(state);
     let changes = overlay.into_changes();
-    let staged = store.stage_genesis_on(&base, genesis.initial_height, &changes, ranks.as_ref());
+    let staged = store.stage_genesis_on(&base, genesis.initial_height, changes, ranks.as_ref());
     if let Some(bulk) = bulk.filter(|bulk| bulk.count(Section::Links) > 0) {
         let roots = staged.snapshot().roots();
         let root = roots.iter().find(|(name, _)| name == "cyberlinks").map(|(_, root)| root);

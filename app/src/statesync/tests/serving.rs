@@ -5,7 +5,7 @@ use super::*;
 /// Makes the snapshots of these heights of a chain that gets a particle in each.
 fn heights(shelf: &Shelf, made: std::ops::RangeInclusive<u64>) {
     let mut store = Store::open_on(Box::new(MemoryDisk::new()), Options::default()).unwrap();
-    let genesis = store.stage_genesis(Height(1), &particle(0), None);
+    let genesis = store.stage_genesis(Height(1), particle(0), None);
     let block = store.stage_on(&genesis, Height(1), &particle(1), None);
     let mut state = store.commit(block).unwrap();
     for height in 1..=*made.end() {

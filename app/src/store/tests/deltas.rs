@@ -18,7 +18,7 @@ fn commit(store: &mut Store, particles: u32, round: Option<(u32, &dyn Fn(u32) ->
     let height = Height(store.latest().height().0 + 1);
     let first = store.is_empty().then(|| {
         let nothing = Overlay::new(store.latest().as_ref()).into_changes();
-        store.stage_genesis(height, &nothing, None)
+        store.stage_genesis(height, nothing, None)
     });
     let base = first.as_ref().map_or_else(|| store.latest(), |staged| staged.snapshot().clone());
     let publication = round.map(|(code_bits, value)| {

@@ -228,7 +228,7 @@ impl Chain {
             self.genesis = Some((changes, GenesisRanks { code_bits: 15, codes, rounds }));
         }
         let (changes, ranks) = self.genesis.as_ref().unwrap();
-        store.stage_genesis(self.initial, changes, Some(ranks))
+        store.stage_genesis(self.initial, changes.clone(), Some(ranks))
     }
 
     /// The block of a height on top of a state: made if it is the next new one, repeated if not.
