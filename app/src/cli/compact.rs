@@ -16,9 +16,9 @@ use serde_json::json;
 #[command(after_help = "Example:
   cyberd compact
 The node must be stopped, and as much space as the state needs must be free beside it. The copy is
-opened and its roots are compared before it takes the original's place, at once; a kill before
-that changes nothing. CometBFT has a command for its own databases, which are not touched here:
-cometbft experimental-compact-goleveldb.")]
+opened and its roots are compared before it takes the original's place, at once, and only if it is
+smaller; a kill before that changes nothing. CometBFT has a command for its own databases, which are
+not touched here: cometbft experimental-compact-goleveldb.")]
 pub struct Compact {}
 
 /// Runs `cyberd compact`.
